@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import typer
 
 from retrain import cli
-from retrain.account.permissions import COMMANDS
+from retrain.account.permissions import GRANTS_BY_COMMAND
 from retrain.options import commands
 
 PAGE = """\
@@ -157,7 +157,7 @@ def page() -> str:
 
 def _permission_rows() -> Iterator[str]:
     """Yield a row for each command with the actions that its caller needs."""
-    for command, grants in COMMANDS.items():
+    for command, grants in GRANTS_BY_COMMAND.items():
         actions = sorted({action for names in grants.values() for action in names})
         yield f"| `{command}` | {', '.join(actions)} |"
 

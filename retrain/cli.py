@@ -18,7 +18,7 @@ from retrain.account.errors import (
     EXIT_UNUSABLE,
     FailedError,
     OperatorError,
-    aws_error,
+    explain_aws_error,
 )
 from retrain.account.output import print_message
 from retrain.options import commands
@@ -151,7 +151,7 @@ def _explain(error: Exception, command_name: str | None) -> OperatorError:
     if isinstance(error, OperatorError):
         return error
     if isinstance(error, AWS_ERRORS):
-        return aws_error(error)
+        return explain_aws_error(error)
     if isinstance(error, typer.TyperException):
         return _explain_mistake(error, command_name)
 

@@ -1,4 +1,4 @@
-"""The access to an account: a profile, a region, an endpoint, and boto3's clients for them."""
+"""How a command reaches AWS: its profile, region and endpoint, and the boto3 clients for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from retrain.account.errors import OperatorError, code_of
+from retrain.account.errors import OperatorError, get_error_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,25 +26,25 @@ CONFIG = Config(
     read_timeout=20,
     user_agent_extra="personalize-retraining",
 )
-"""A request that gets no answer ends the command after a minute and a half at most."""
+"""With these timeouts and retries, a command gives up on a silent endpoint after at most a minute
+and a half."""
 
-CREATING_CLIENT = Lock()
-"""Clients can be shared by threads, but a session can create only one at a time:
+CLIENT_LOCK = Lock()
+"""Held while a client is created. Threads may share clients, but not the session that creates them:
 https://docs.aws.amazon.com/boto3/latest/guide/resources.html#multithreading-or-multiprocessing-with-resources"""
-NOT_FOUND = re.compile("NoSuch|NotFound|NonExistent|DoesNotExist|^404$")
-"""Is in the error code of each service for a resource that does not exist. HeadBucket has only the
-status of HTTP."""
-NOT_ALLOWED_IN_TAGS = re.compile(r"[^\w\s.:/=+\-@]")
-"""The characters that the value of a tag in Personalize may not have. The name of a session may
-contain a comma."""
+NOT_FOUND_CODE = re.compile("NoSuch|NotFound|NonExistent|DoesNotExist|^404$")
+"""Matches the error codes that the services use for a missing resource. HeadBucket's response has
+no body, so its error code is the HTTP status."""
+INVALID_TAG_CHARACTER = re.compile(r"[^\w\s.:/=+\-@]")
+"""A character that Personalize rejects in a tag value, such as the comma that a role session name
+may contain."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """The credentials, the region and the endpoint with which a command calls AWS.
+    """The credentials, region and endpoint that a command calls AWS with.
 
-    What is None is chosen by boto3: from the environment, and from the files of the AWS CLI. A
-    client is created when it is first used.
+    If a field is None, boto3 falls back to environment variables and the AWS CLI's config files.
     """
 
     region: str | None = None
@@ -52,7 +52,10 @@ class Access:
     endpoint_url: str | None = None
 
     def in_region(self, region: str, subject: str) -> Access:
-        """Return this access in the region of a resource. Raise OperatorError if it has another."""
+        """Copy this access for the region of `subject`.
+
+        Raises OperatorError if the operator chose a different region.
+        """
         if self.region not in (None, region):
             raise OperatorError(
                 f"--region is {self.region}, but {subject} is in {region}; leave --region out"
@@ -61,48 +64,51 @@ class Access:
 
     @cached_property
     def session(self) -> boto3.Session:
-        """The session of boto3."""
+        """The boto3 session."""
         return boto3.Session(profile_name=self.profile, region_name=self.region)
 
     def client(self, service: str) -> Any:  # noqa: ANN401  # boto3's types need a literal name
-        """Create a client of a service. Threads may ask at the same time."""
-        with CREATING_CLIENT:
+        """Create a client for a service. Safe to call from several threads at once."""
+        with CLIENT_LOCK:
             return self.session.client(service, config=CONFIG, endpoint_url=self.endpoint_url)  # type: ignore[call-overload]  # (as above)
 
     @cached_property
     def step_functions(self) -> SFNClient:
-        """The client of Step Functions."""
+        """The Step Functions client."""
         return cast("SFNClient", self.client("stepfunctions"))
 
     @cached_property
     def personalize(self) -> PersonalizeClient:
-        """The client of Personalize."""
+        """The Personalize client."""
         return cast("PersonalizeClient", self.client("personalize"))
 
-    def caller(self) -> str:
-        """Ask for the ARN of the caller. No permission is needed for this."""
+    def fetch_caller_arn(self) -> str:
+        """Ask STS whose credentials these are. That works without any permissions."""
         return str(self.client("sts").get_caller_identity()["Arn"])
 
-    def caller_in_tag(self) -> str:
-        """Return the ARN of the caller, with `-` for each character that a tag may not have."""
-        return NOT_ALLOWED_IN_TAGS.sub("-", self.caller())
+    def build_caller_tag(self) -> str:
+        """Build a tag value from the caller's ARN, with `-` in place of invalid characters."""
+        return INVALID_TAG_CHARACTER.sub("-", self.fetch_caller_arn())
 
     def require_account(self, account: str, subject: str) -> None:
-        """Raise OperatorError if the credentials are not of the account in which `subject` is."""
-        caller = self.caller()
-        if caller.split(":")[4] != account:
+        """Raise OperatorError if the credentials don't belong to the account of `subject`."""
+        caller_arn = self.fetch_caller_arn()
+        if caller_arn.split(":")[4] != account:
             raise OperatorError(
-                f"{subject} is in account {account}, but the credentials are of {caller}; choose "
-                "others with --profile"
+                f"{subject} is in account {account}, but the credentials are of {caller_arn}; "
+                "choose others with --profile"
             )
 
-    def variables(self) -> dict[str, str]:
-        """Return the options of the command line as variables, with which Pulumi calls AWS."""
-        variables = {"AWS_PROFILE": self.profile, "AWS_ENDPOINT_URL": self.endpoint_url}
-        return {name: value for name, value in variables.items() if value}
+    def build_env(self) -> dict[str, str]:
+        """Build the environment variables that make Pulumi use the same profile and endpoint."""
+        env = {"AWS_PROFILE": self.profile, "AWS_ENDPOINT_URL": self.endpoint_url}
+        return {name: value for name, value in env.items() if value}
 
-    def options(self) -> list[str]:
-        """List the options that were given on the command line, for a command to paste."""
+    def build_options(self) -> list[str]:
+        """Repeat the given `--profile` and `--endpoint-url`, for a command that we suggest.
+
+        It doesn't need `--region`, because the ARN or the stack determines the region.
+        """
         options = []
         if self.profile:
             options += ["--profile", self.profile]
@@ -112,10 +118,10 @@ class Access:
 
 
 def read_if_exists(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response
-    """Send a request, and return None instead of raising if the resource doesn't exist."""
+    """Send a request, but return None if AWS responds that the resource doesn't exist."""
     try:
         return request(**arguments)
     except ClientError as error:
-        if NOT_FOUND.search(code_of(error)):
+        if NOT_FOUND_CODE.search(get_error_code(error)):
             return None
         raise

@@ -1,4 +1,4 @@
-"""Keeps changes of this process's environment inside a block."""
+"""Undoes changes to this process's environment variables."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def restore_environment() -> Iterator[None]:
-    """Let the block change environment variables, and undo that when it ends."""
-    variables = dict(os.environ)
+    """Restore all environment variables at the end of the block, whatever the block changed."""
+    original_env = dict(os.environ)
     try:
         yield
     finally:
         os.environ.clear()
-        os.environ.update(variables)
+        os.environ.update(original_env)

@@ -1,4 +1,7 @@
-"""The errors that end a command with one line, and the exit codes of the command line."""
+"""Exit codes, and the errors that end a command with a one-line message instead of a traceback.
+
+Each message also contains a hint: what the operator can do about the error.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 EXIT_FAILED = 1
-"""What was asked for did not happen."""
+"""The command was valid, but didn't achieve what it was asked for."""
 EXIT_UNUSABLE = 2
-"""The command cannot be used like this: its arguments, the config or the credentials are wrong."""
+"""The command can't work like this, because its arguments, the config or the credentials are
+wrong."""
 EXIT_INTERRUPTED = 130
-"""The code with which a shell reports Ctrl-C."""
+"""What a shell reports after Ctrl-C (128 plus SIGINT)."""
 EXIT_CLOSED_OUTPUT = 141
-"""The code with which a shell reports a program whose output nobody reads any more (SIGPIPE)."""
+"""What a shell reports if the reader of a pipe is gone (128 plus SIGPIPE)."""
 
 AWS_ERRORS = (exceptions.BotoCoreError, exceptions.ClientError)
-"""The base classes of the errors that boto3 raises."""
+"""The base classes of everything that boto3 raises."""
 DENIED_CODES = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 LOG_IN_HINT = "log in again, for example with `aws sso login`, or choose others with --profile"
-REFUSALS: Mapping[Sequence[str], str] = {
+MESSAGES_BY_CODE: Mapping[Sequence[str], str] = {
     DENIED_CODES: (
         "these credentials may not call {operation}: {text}; `retrain doctor --policy` prints the "
         "permissions that the commands need"
@@ -43,8 +47,8 @@ REFUSALS: Mapping[Sequence[str], str] = {
         *("SignatureDoesNotMatch", "AuthFailure"),
     ): f"AWS does not accept the credentials: {{text}}; {LOG_IN_HINT}",
 }
-"""The error codes of responses -> the message. `{text}` is the message of AWS."""
-MESSAGES: Mapping[type[Exception] | tuple[type[Exception], ...], str] = {
+"""Error codes in AWS's responses -> our message. `{text}` stands for AWS's own message."""
+MESSAGES_BY_CLASS: Mapping[type[Exception] | tuple[type[Exception], ...], str] = {
     exceptions.NoCredentialsError: (
         "there are no AWS credentials; log in, for example with `aws sso login`, or name a profile "
         "of ~/.aws/config with --profile"
@@ -62,50 +66,54 @@ MESSAGES: Mapping[type[Exception] | tuple[type[Exception], ...], str] = {
         "AWS did not respond: {text}; check the network and try again"
     ),
 }
-"""The classes of errors without a response -> the message. `{text}` is the message of botocore.
-The first class that matches counts."""
+"""Classes of errors without a response -> our message. `{text}` stands for botocore's own message.
+
+The first match wins, because some of these classes are subclasses of later ones."""
 
 
 class OperatorError(Exception):
-    """A command cannot do what it was asked for. The message is one line with the way out."""
+    """Ends a command. The message is one line that includes a hint.
+
+    This class itself means that something has to be corrected before the command can work.
+    """
 
     exit_code = EXIT_UNUSABLE
 
     def __init__(self, text: str, command: str | None = None) -> None:
-        """`command` is the way out, if a single command is."""
+        """Append `command` to the message, if a single command solves the problem."""
         super().__init__(f"{text}: `{command}`" if command else text)
         self.text = text
         self.command = command
 
 
 class FailedError(OperatorError):
-    """The command can be used, but what was asked for did not happen."""
+    """Ends a command that was valid, but didn't achieve what it was asked for."""
 
     exit_code = EXIT_FAILED
 
 
-def code_of(error: exceptions.ClientError) -> str:
-    """Return the error code of a response, for example `AccessDeniedException`."""
+def get_error_code(error: exceptions.ClientError) -> str:
+    """Get the error code of AWS's response, for example `AccessDeniedException`."""
     return str(error.response["Error"]["Code"])
 
 
-def aws_error(error: Exception) -> OperatorError:
-    """Turn one of AWS_ERRORS into an error whose message is one line with the way out."""
+def explain_aws_error(error: Exception) -> OperatorError:
+    """Turn one of AWS_ERRORS into an OperatorError, whose message is one line with a hint."""
     if isinstance(error, exceptions.ClientError):
-        return _explain_refusal(error)
+        return _explain_error_response(error)
 
-    text = one_line(str(error))
-    for error_class, message in MESSAGES.items():
+    text = join_lines(str(error))
+    for error_class, message in MESSAGES_BY_CLASS.items():
         if isinstance(error, error_class):
             return OperatorError(message.format(text=text))
     return OperatorError(f"AWS cannot be called: {text}")
 
 
-def _explain_refusal(error: exceptions.ClientError) -> OperatorError:
-    """Explain a response with an error code. An unknown code is shown as AWS has sent it."""
-    code = code_of(error)
-    text = one_line(error.response["Error"].get("Message", ""))
-    for codes, message in REFUSALS.items():
+def _explain_error_response(error: exceptions.ClientError) -> OperatorError:
+    """Explain an error response. If we have no hint for its code, repeat what AWS sent."""
+    code = get_error_code(error)
+    text = join_lines(error.response["Error"].get("Message", ""))
+    for codes, message in MESSAGES_BY_CODE.items():
         if code in codes:
             return OperatorError(message.format(operation=error.operation_name, text=text))
 
@@ -113,6 +121,6 @@ def _explain_refusal(error: exceptions.ClientError) -> OperatorError:
     return OperatorError(": ".join(filter(None, parts)))
 
 
-def one_line(text: str) -> str:
-    """Put a text into one line, without a period at its end."""
+def join_lines(text: str) -> str:
+    """Join the lines of a text, and drop the final period, so that a hint can follow."""
     return " ".join(text.split()).rstrip(".")

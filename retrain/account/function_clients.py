@@ -1,4 +1,4 @@
-"""Lets the code of the functions call AWS with the credentials of the person at the terminal."""
+"""Lets the Lambda functions' code run in this process, with the operator's credentials."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 
     from retrain.account.access import Access
 
-CACHED_CLIENTS = (aws.personalize_read_client, aws.s3, aws.stepfunctions, aws.scheduler)
-"""The clients for reads. A command never lets a function write."""
+CLIENT_FACTORIES = (aws.personalize_read_client, aws.s3, aws.stepfunctions, aws.scheduler)
+"""The functions' client factories, which cache what they create. They're only those for reads,
+because a command never lets a function write."""
 
 
 @contextmanager
-def function_clients(access: Access) -> Iterator[PersonalizeClient]:
-    """Let the functions create their clients with an access. Yield their client of Personalize.
+def redirect_function_clients(access: Access) -> Iterator[PersonalizeClient]:
+    """Make the functions' code use `access` for the block, and yield its Personalize client.
 
-    Raises OperatorError if AWS throttles the requests or does not respond.
+    Raises OperatorError if AWS throttles a request or doesn't respond.
     """
     default_session = boto3.DEFAULT_SESSION
-    _clear_clients()
+    _clear_client_caches()
 
     try:
         with restore_environment():
@@ -46,10 +47,10 @@ def function_clients(access: Access) -> Iterator[PersonalizeClient]:
         raise OperatorError(f"AWS does not answer: {error}; try again") from error
     finally:
         boto3.DEFAULT_SESSION = default_session
-        _clear_clients()
+        _clear_client_caches()
 
 
-def _clear_clients() -> None:
-    """Forget the functions' clients, because each belongs to the session that created it."""
-    for client in CACHED_CLIENTS:
-        client.cache_clear()
+def _clear_client_caches() -> None:
+    """Drop the functions' cached clients, because they belong to the session that created them."""
+    for create_client in CLIENT_FACTORIES:
+        create_client.cache_clear()

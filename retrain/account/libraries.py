@@ -1,4 +1,4 @@
-"""Says how to install the libraries that only some commands need."""
+"""Checks for libraries that only some commands need, and says how to install them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def require_libraries(libraries: Sequence[str], extra: str) -> None:
-    """Raise OperatorError if a library is missing, with the command that installs the extra."""
+    """Raise OperatorError if a library is missing, and say how to install the extra that has it.
+
+    In a checkout, the hint names the pinned requirements instead.
+    """
     missing = [library for library in libraries if find_spec(library) is None]
     if not missing:
         return

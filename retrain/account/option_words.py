@@ -1,4 +1,4 @@
-"""Translates between the options of the command line and the input of a run."""
+"""Translates between command-line options and the execution input of a run."""
 
 from __future__ import annotations
 
@@ -13,47 +13,48 @@ if TYPE_CHECKING:
     from functions.contract import RunRequest, StartedExecution
     from functions.run.execution_input import InputProblem
 
-IMAGINED_ARN = "arn:aws:states:::execution:none:none"
-"""The ARN of an execution that nobody has started. Neither the checks of an input nor planning
-depend on it."""
-FLAGS = {
+PLACEHOLDER_ARN = "arn:aws:states:::execution:none:none"
+"""The ARN of an execution that was never started. Neither checking an input nor planning depends on
+the ARN."""
+OPTION_NAMES = {
     "skipImport": "--skip-import",
     "force": "--force",
     "datasets": "--dataset",
     "solutions": "--solution",
     "exportDate": "--export-date",
 }
-"""Key of an input -> the option that sets it."""
+"""Input key -> the command-line option that sets it."""
 
 
 def build_request(**values: object) -> RunRequest:
-    """Build the input of a run from the options that were given.
+    """Build the input of a run from option values, leaving out options that weren't given.
 
-    An empty text is kept, because it's a mistake that should be named.
+    An empty string was given, and is kept, so that the input check can report it.
     """
     request = {key: value for key, value in values.items() if value or value == ""}
     return cast("RunRequest", request)
 
 
 def imagine_execution(request: RunRequest) -> StartedExecution:
-    """Build an execution that starts now, so that its input can be checked and planned."""
+    """Build a placeholder for an execution that would start now, to check its input or plan it."""
     return {
         "request": request,
-        "executionArn": IMAGINED_ARN,
+        "executionArn": PLACEHOLDER_ARN,
         "startedAt": clock.now().isoformat(),
     }
 
 
-def options_of(request: Mapping[str, object]) -> list[str]:
-    """List the options that set the keys of an input to their values. A flag is set by its name."""
+def to_options(request: Mapping[str, object]) -> list[str]:
+    """Turn an input back into the command-line options that set it."""
     options: list[str] = []
     for key, value in request.items():
-        options.append(FLAGS[key])
+        options.append(OPTION_NAMES[key])
+        # A flag such as --force takes no value.
         if value is not True:
             options.append(str(value))
     return options
 
 
-def in_words_of_options(problem: InputProblem) -> str:
-    """Name the option instead of the key in a problem, and names instead of ARNs."""
-    return f"{FLAGS[problem.key]}: {shorten_arns(problem.text)}"
+def format_input_problem(problem: InputProblem) -> str:
+    """Format a problem in the operator's words, with the option's name and short names for ARNs."""
+    return f"{OPTION_NAMES[problem.key]}: {shorten_arns(problem.text)}"

@@ -1,4 +1,4 @@
-"""Prints results to stdout, messages to stderr, and asks questions."""
+"""Prints results to stdout, and messages and questions to stderr."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from rich.text import Text
 
 from retrain.account.errors import FailedError, OperatorError
 
-UNLIMITED = 1_000_000
-"""The columns of an output that is no terminal. No line is as long as this."""
+UNLIMITED_WIDTH = 1_000_000
+"""The width of a file or a pipe, which is more than any line needs."""
 DEFAULT_WIDTH = 80
-"""The columns of a terminal that says it has none, as with COLUMNS=0."""
+"""The width of a terminal that reports zero columns, for example because of COLUMNS=0."""
 INDENT = "  "
-"""The indent of a line with a command, which is never broken."""
+"""Marks a line that is a command, and therefore isn't wrapped."""
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 COMMAND = re.compile("`[^`]*`")
 
@@ -38,10 +38,10 @@ def message_console() -> Console:
 
 
 def _create_console(*, is_stderr: bool) -> Console:
-    """Create a console that prints texts as they are. A file or a pipe has lines of any length.
+    """Create a console that prints text without markup, and wraps lines only on a terminal.
 
-    Rich uses no colours if NO_COLOR is set, and none without a terminal unless FORCE_COLOR is set.
-    A pipe with FORCE_COLOR counts as a terminal only if COLUMNS says how wide it is.
+    Rich honors NO_COLOR, and with FORCE_COLOR also writes colors to a pipe. It then reports the
+    pipe as a terminal. We wrap lines there only if COLUMNS says how wide it is.
     """
     create = partial(Console, stderr=is_stderr, markup=False, emoji=False, highlight=False)
     console = create()
@@ -52,39 +52,39 @@ def _create_console(*, is_stderr: bool) -> Console:
     colors: Literal["standard"] | None = None
     if console.color_system:
         colors = "standard"
-    return create(force_terminal=False, color_system=colors, width=UNLIMITED)
+    return create(force_terminal=False, color_system=colors, width=UNLIMITED_WIDTH)
 
 
 def print_result(result: str) -> None:
-    """Print a result to stdout. A text is printed as it is, without markup."""
+    """Print a result to stdout, without interpreting markup."""
     _print(result_console(), result)
 
 
 def print_json(document: object) -> None:
-    """Print a result to stdout as JSON, in the order of its keys. Times are ISO 8601."""
-    # No document has anything but times that JSON doesn't know.
-    to_text = methodcaller("isoformat")
-    typer.echo(json.dumps(document, indent=2, default=to_text, ensure_ascii=False))
+    """Print a result to stdout as JSON, with times in ISO 8601."""
+    # Times are the only values in our documents that json can't serialize itself.
+    format_time = methodcaller("isoformat")
+    typer.echo(json.dumps(document, indent=2, default=format_time, ensure_ascii=False))
 
 
 def print_message(message: str) -> None:
-    """Print a message to stderr. A text is printed as it is, without markup."""
+    """Print a message to stderr, without interpreting markup."""
     _print(message_console(), message)
 
 
 def print_progress(line: str) -> None:
-    """Print a line about the progress to stderr."""
+    """Print a dimmed progress line to stderr."""
     message_console().print(Text(line, "dim"), soft_wrap=True)
 
 
 def print_command(purpose: str, command: str) -> None:
-    """Print a command to stderr on lines of its own, from which it can be copied."""
+    """Print a suggested command to stderr, on separate lines so that it's easy to copy."""
     print_message(f"{purpose}:")
     message_console().print(textwrap.indent(command, INDENT), soft_wrap=True)
 
 
 def _print(console: Console, text: str, *, end: str = "\n") -> None:
-    """Print a text. A terminal breaks its lines between words, but not within a command."""
+    """Print text, wrapped if it goes to a terminal."""
     lines = text.split("\n")
     if console.is_terminal:
         lines = wrap_text(text, console.width)
@@ -92,9 +92,9 @@ def _print(console: Console, text: str, *, end: str = "\n") -> None:
 
 
 def wrap_text(text: str, width: int) -> list[str]:
-    """Break a text into lines of at most this width, but never within a word or a command.
+    """Wrap text between words, but never inside a command, which could no longer be pasted.
 
-    A command is in backticks, or on an indented line of its own.
+    A command is either in backticks or an indented line. It may exceed the width.
     """
     wrapped_lines: list[str] = []
     for line in text.split("\n"):
@@ -106,16 +106,19 @@ def wrap_text(text: str, width: int) -> list[str]:
 
 
 def _wrap_line(line: str, width: int) -> list[str]:
+    # textwrap doesn't break lines at no-break spaces, so use these inside commands for now.
     unbreakable = COMMAND.sub(lambda command: command[0].replace(" ", NO_BREAK_SPACE), line)
     parts = textwrap.wrap(unbreakable, width, break_long_words=False, break_on_hyphens=False)
-    # An empty line has no parts, but must not get lost.
+    # textwrap returns nothing for an empty line, but the line must not get lost.
     return [part.replace(NO_BREAK_SPACE, " ") for part in parts or [""]]
 
 
 def confirm(question: str, otherwise: str, *, yes: bool) -> None:
-    """Ask a question unless `yes` is set. Raise FailedError, which says `otherwise`, after a no.
+    """Ask the operator for confirmation, unless `--yes` was given.
 
-    Raises OperatorError if nobody can answer.
+    Raises:
+        FailedError: the answer was no. `otherwise` is the error's message.
+        OperatorError: there is no terminal, so nobody can answer.
     """
     if yes:
         return

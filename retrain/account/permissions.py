@@ -1,4 +1,8 @@
-"""What the caller of each command may do: one table, and the IAM policy that follows from it."""
+"""The IAM permissions that each command needs, and the operator policy built from them.
+
+Each permission applies to a *kind of resource*, such as `campaigns`. Which ARNs that means depends
+on the pipeline.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +18,23 @@ if TYPE_CHECKING:
     from retrain.check.examined_pipeline import ExaminedPipeline
 
 Grants: TypeAlias = Mapping[str, Sequence[str]]
-"""Kind of resource -> the IAM actions on it, as in `components/function_configs.py`."""
+"""Kind of resource -> the allowed IAM actions, as in `components/function_configs.py`."""
 
-PLANNED: Grants = {
-    # A plan on a terminal writes no tags.
+PLANNING_GRANTS: Grants = {
+    # Unlike the function, a command that plans a run writes no tags.
     kind: [action for action in actions if action != "personalize:TagResource"]
     for kind, actions in FUNCTION_CONFIGS["plan_retraining"].permissions.items()
 }
-"""The grants of the function that plans a run, whose code `plan` and `doctor` run."""
-RUNS = "status doctor plan start stop watch history rollback"
-"""The commands that look for runs of the deployed pipeline."""
-ROWS: Sequence[tuple[str, str, str]] = (
+"""What `plan` and `doctor` need, because they run the code of the function that plans a run."""
+RUN_COMMANDS = "status doctor plan start stop watch history rollback"
+"""The commands that list the pipeline's runs."""
+PERMISSION_TABLE: Sequence[tuple[str, str, str]] = (
     (
         "state machine",
         "states:DescribeStateMachine",
-        f"{RUNS} pin unpin pause resume approve test-alarm",
+        f"{RUN_COMMANDS} pin unpin pause resume approve test-alarm",
     ),
-    ("state machine", "states:ListExecutions", f"{RUNS} approve"),
+    ("state machine", "states:ListExecutions", f"{RUN_COMMANDS} approve"),
     ("state machine", "states:StartExecution", "start approve"),
     ("executions", "states:DescribeExecution", "status doctor plan start stop watch history"),
     (
@@ -86,103 +90,114 @@ ROWS: Sequence[tuple[str, str, str]] = (
     ("topic", "sns:ListSubscriptionsByTopic", "doctor test-alarm"),
     ("topic", "sns:GetTopicAttributes", "doctor"),
 )
-"""Kind of resource, the actions on it, and the commands whose caller needs them."""
+"""Rows of a kind of resource, actions on it, and the commands that need them."""
 
 
-def merge_grants(*grants: Grants) -> dict[str, list[str]]:
-    """Merge grants into one, sorted by the names of the actions."""
+def merge_grants(*all_grants: Grants) -> dict[str, list[str]]:
+    """Merge several mappings of grants, and sort the actions of each kind."""
     actions_by_kind: dict[str, set[str]] = {}
-    for grant in grants:
-        for kind, actions in grant.items():
+    for grants in all_grants:
+        for kind, actions in grants.items():
             actions_by_kind.setdefault(kind, set()).update(actions)
     return {kind: sorted(actions) for kind, actions in actions_by_kind.items() if actions}
 
 
-def _list_grants(command: str) -> dict[str, list[str]]:
-    """Collect what the caller of a command has to be allowed, from all rows."""
-    grants: list[Grants] = [
-        {kind: actions.split()} for kind, actions, users in ROWS if command in users.split()
+def _collect_grants(command: str) -> dict[str, list[str]]:
+    """Collect from the table everything that a command needs."""
+    row_grants: list[Grants] = [
+        {kind: actions.split()}
+        for kind, actions, users in PERMISSION_TABLE
+        if command in users.split()
     ]
     if command in ("plan", "doctor"):
-        grants.append(PLANNED)
-    return merge_grants(*grants)
+        row_grants.append(PLANNING_GRANTS)
+    return merge_grants(*row_grants)
 
 
-COMMANDS: Mapping[str, Grants] = {
-    command: _list_grants(command)
-    for command in dict.fromkeys(" ".join(users for *_, users in ROWS).split())
+GRANTS_BY_COMMAND: Mapping[str, Grants] = {
+    command: _collect_grants(command)
+    for command in dict.fromkeys(" ".join(users for *_, users in PERMISSION_TABLE).split())
 }
-"""Command -> what its caller has to be allowed. `retrain doctor --policy` prints all together."""
+"""Command -> the permissions it needs. `retrain doctor --policy` prints them for all commands."""
 
 
 def build_operator_policy(pipeline: ExaminedPipeline) -> dict[str, object]:
-    """Build the IAM policy that allows all commands on a pipeline."""
-    return build_policy_document(merge_grants(*COMMANDS.values()), list_arns_by_kind(pipeline))
+    """Build an IAM policy with the permissions for all commands on a pipeline."""
+    all_grants = merge_grants(*GRANTS_BY_COMMAND.values())
+    return build_policy_document(all_grants, list_arns_by_kind(pipeline))
 
 
-def build_policy_document(grants: Grants, arns: Mapping[str, Sequence[str]]) -> dict[str, object]:
-    """Build the IAM policy that allows these grants on the ARNs of each kind."""
+def build_policy_document(
+    grants: Grants, arns_by_kind: Mapping[str, Sequence[str]]
+) -> dict[str, object]:
+    """Build an IAM policy from grants, leaving out kinds that this pipeline has no resource of."""
     return {
         "Version": "2012-10-17",
         "Statement": [
-            {"Effect": "Allow", "Action": list(actions), "Resource": arns[kind]}
+            {"Effect": "Allow", "Action": list(actions), "Resource": arns_by_kind[kind]}
             for kind, actions in grants.items()
-            if arns[kind]
+            if arns_by_kind[kind]
         ],
     }
 
 
-def list_file_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
-    """List what Personalize needs to read and write for imports and batch jobs."""
+def map_s3_actions_to_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
+    """Map each S3 action to the ARNs on which Personalize needs it, for imports and batch jobs."""
     settings = pipeline.settings
-    jobs = [job for solution in settings["solutions"] for job in solution["batchJobs"]]
+    batch_jobs = [job for solution in settings["solutions"] for job in solution["batchJobs"]]
     exports = [dataset["dataLocation"] for dataset in settings["datasets"]]
 
-    reads = [*exports, *(job["input"] for job in jobs)]
-    writes = [job["output"] for job in jobs]
-    return iam.map_s3_actions_to_arns(pipeline.environment.partition, reads, writes)
+    read_locations = [*exports, *(job["input"] for job in batch_jobs)]
+    write_locations = [job["output"] for job in batch_jobs]
+    return iam.map_s3_actions_to_arns(
+        pipeline.environment.partition, read_locations, write_locations
+    )
 
 
 def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
-    """List the ARNs of each kind of resource of a pipeline.
+    """List the ARNs of each kind of resource that a pipeline has.
 
-    The names of a pipeline that is not deployed are patterns, because Pulumi will add characters to
-    them.
+    Before the first deployment, names end with a wildcard, because Pulumi will append random
+    characters to them.
     """
-    home = pipeline.environment
-    name = f"retraining-{pipeline.stack}"
-    machine_name = f"{name}-*"
+    environment = pipeline.environment
+    name_prefix = f"retraining-{pipeline.stack}"
+    machine_name = f"{name_prefix}-*"
     if pipeline.target is not None:
-        name = pipeline_name(pipeline.target.settings)
+        name_prefix = pipeline_name(pipeline.target.settings)
         machine_name = pipeline.target.name
 
-    arns = iam.list_resource_arns(
+    arns_from_settings = iam.list_resource_arns(
         cast("Mapping[str, Any]", pipeline.settings),
-        home,
+        environment,
         unique_name=machine_name,
         kms_key_arn=None,
         data_kms_key_arn=pipeline.data_key_arn,
     )
     key_arns = {pipeline.data_key_arn, pipeline.log_key_arn}
     return {
-        **cast("Mapping[str, list[str]]", arns),
-        **_list_arns_by_name(home, name),
-        "topic": [pipeline.topic_arn or iam.build_arn(home, "sns", f"{name}-*")],
-        "buckets of Personalize": list_file_arns(pipeline)["s3:ListBucket"],
+        **cast("Mapping[str, list[str]]", arns_from_settings),
+        **_build_arn_patterns(environment, name_prefix),
+        "topic": [pipeline.topic_arn or iam.build_arn(environment, "sns", f"{name_prefix}-*")],
+        "buckets of Personalize": map_s3_actions_to_arns(pipeline)["s3:ListBucket"],
         "checked keys": sorted(filter(None, key_arns)),
     }
 
 
-def _list_arns_by_name(home: Environment, pipeline_name: str) -> dict[str, list[str]]:
-    """List patterns for the resources whose names begin with the pipeline's, and all of IAM's."""
-    iam_prefix = f"arn:{home.partition}:iam"
+def _build_arn_patterns(environment: Environment, name_prefix: str) -> dict[str, list[str]]:
+    """Build ARN patterns for resources whose names begin with the pipeline's, and for all of IAM's.
+
+    `doctor` also examines roles that the settings name, and these can be called anything.
+    """
+    partition = environment.partition
+    account = environment.account
     return {
-        "alarms": [iam.build_arn(home, "cloudwatch", f"alarm:{pipeline_name}-*")],
-        "functions": [iam.build_arn(home, "lambda", f"function:{pipeline_name}-*")],
-        "queues": [iam.build_arn(home, "sqs", f"{pipeline_name}-*")],
-        "event rules": [iam.build_arn(home, "events", f"rule/{pipeline_name}-*")],
-        # UpdateSchedule passes the role of the schedule again.
-        "schedule's role": [f"{iam_prefix}::{home.account}:role/{pipeline_name}-schedule-*"],
-        "IAM policies": [f"{iam_prefix}::{owner}:policy/*" for owner in (home.account, "aws")],
-        "IAM principals": [f"{iam_prefix}::{home.account}:{kind}/*" for kind in ("role", "user")],
+        "alarms": [iam.build_arn(environment, "cloudwatch", f"alarm:{name_prefix}-*")],
+        "functions": [iam.build_arn(environment, "lambda", f"function:{name_prefix}-*")],
+        "queues": [iam.build_arn(environment, "sqs", f"{name_prefix}-*")],
+        "event rules": [iam.build_arn(environment, "events", f"rule/{name_prefix}-*")],
+        # UpdateSchedule passes the schedule's role again, so it needs iam:PassRole.
+        "schedule's role": [f"arn:{partition}:iam::{account}:role/{name_prefix}-schedule-*"],
+        "IAM policies": [f"arn:{partition}:iam::{owner}:policy/*" for owner in (account, "aws")],
+        "IAM principals": [f"arn:{partition}:iam::{account}:{kind}/*" for kind in ("role", "user")],
     }

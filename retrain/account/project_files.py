@@ -1,6 +1,6 @@
-"""Reads Pulumi.yaml and Pulumi.<stack>.yaml as the Pulumi CLI does, but without the CLI.
+"""Reads Pulumi.yaml and Pulumi.<stack>.yaml like the Pulumi CLI, but without calling it.
 
-So `retrain doctor` can check a stack before anybody has logged in to a backend.
+Thanks to that, `retrain doctor` can check a stack before anybody has logged in to a backend.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
 
 YAML_TAG = "tag:yaml.org,2002:"
 NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?"
-"""The notation of numbers in JSON. All YAML readers read it in one way."""
+"""A number as JSON writes it, which is the notation that all YAML parsers agree on."""
 
 
 class Project(NamedTuple):
-    """A Pulumi project and the config of one of its stacks."""
+    """A Pulumi project, with the config of one of its stacks."""
 
     name: str
     program: Path
-    """The folder of `__main__.py`."""
+    """The folder that contains `__main__.py`."""
     config: Mapping[str, str]
-    """Key with its namespace, for example `aws:region` -> text. A list or a mapping is JSON."""
+    """Namespaced key, for example `aws:region` -> value. Lists and mappings are JSON."""
 
 
 def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> Project:
-    """Read the project in a folder, with the config of a stack as the program gets it.
+    """Read a project and the config of one stack, in the form that the CLI passes to a program.
 
-    The values in `overrides` win over the stack's file, which wins over the defaults in
-    Pulumi.yaml. A key without a namespace belongs to the project. Encrypted values of providers are
-    left out, because they are credentials, and nothing here calls AWS with them.
+    `overrides` take precedence over the stack's file, which takes precedence over the defaults in
+    Pulumi.yaml. A key without a namespace belongs to the project. A provider's secrets are left
+    out, because they are credentials, and we don't call AWS with them.
 
-    Raises OperatorError for a file that can't be read, and for a setting that is encrypted, because
-    only the CLI can decrypt it.
+    Raises OperatorError if a file can't be read, or if one of the project's settings is a secret,
+    which only the CLI can decrypt.
     """
     name = read_project_name(directory)
     project_file = directory / "Pulumi.yaml"
     project = read_mapping(project_file)
-    declared = _check_mapping(project.get("config"), f"{project_file}: config")
-    defaults = {key: _find_default(value) for key, value in declared.items()}
+    declarations = _check_mapping(project.get("config"), f"{project_file}: config")
+    defaults = {key: _get_default(declaration) for key, declaration in declarations.items()}
     stack_file = directory / f"Pulumi.{stack}.yaml"
     stack_config = _check_mapping(read_mapping(stack_file).get("config"), f"{stack_file}: config")
 
@@ -63,7 +63,7 @@ def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> P
 
 
 def read_project_name(directory: Path) -> str:
-    """Read the name of a Pulumi project, which is the namespace of the config's keys."""
+    """Read the name of a Pulumi project, which is also the namespace of its config keys."""
     project_file = directory / "Pulumi.yaml"
     name = read_mapping(project_file).get("name")
     if not isinstance(name, str):
@@ -73,19 +73,20 @@ def read_project_name(directory: Path) -> str:
     return name
 
 
-def _find_default(declaration: object) -> object:
-    """Find the value that Pulumi.yaml gives to a key, or None if it only declares the key."""
+def _get_default(declaration: object) -> object:
+    """Get a config key's default from its declaration in Pulumi.yaml, or None if it has none."""
     if not isinstance(declaration, dict):
+        # In the short form, the declaration is the value itself.
         return declaration
-    # A key of the project has `default`, and a key of a provider has `value`.
+    # Project keys have a `default`, but provider keys such as aws:region have a `value`.
     return declaration.get("default", declaration.get("value"))
 
 
 def read_mapping(file: Path) -> dict[str, object]:
-    """Read a YAML file as JSON values. It must be a mapping or empty.
+    """Read a YAML file that contains a mapping or nothing, and convert its values to JSON types.
 
-    Raises OperatorError if the file can't be read, is no mapping, or has a value or key that
-    JSON does not have, such as a date, because the CLI passes the config to a program as JSON.
+    Raises OperatorError if the file can't be read, isn't a mapping, or contains something that JSON
+    doesn't have, such as a date. The CLI passes config to a program as JSON, so it can't either.
     """
     try:
         content = json.loads(_convert_to_json(file.read_text(encoding="utf-8")))
@@ -100,35 +101,35 @@ def read_mapping(file: Path) -> dict[str, object]:
     return _check_mapping(content, str(file))
 
 
-@functools.cache  # a command reads its files several times, and reading YAML is slow
+@functools.cache  # Parsing YAML is slow, and a command reads the same files several times.
 def _convert_to_json(text: str) -> str:
-    """Convert a YAML document to JSON. Raises the errors of the YAML reader."""
+    """Convert a YAML document to JSON. Raises ruamel's errors."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _JsonConstructor
     return json.dumps(yaml.load(text))
 
 
 class _JsonConstructor(SafeConstructor):
-    """Constructs the values of a YAML document, and refuses those that JSON does not have."""
+    """Constructs Python values from YAML nodes, but rejects whatever JSON has no type for."""
 
     def construct_json_object(self, node: MappingNode) -> object:
-        """Construct a mapping whose keys are text."""
+        """Construct a mapping, and reject keys that aren't strings."""
         for key, _ in node.value:
             if key.tag not in (f"{YAML_TAG}str", f"{YAML_TAG}merge"):
-                self.refuse(key)
+                self.reject(key)
         return self.construct_yaml_map(node)
 
     def construct_number(self, node: ScalarNode) -> float:
-        """Construct a number. A whole number is an int, because the CLI writes 1e3 as 1000."""
+        """Construct a number, and turn a whole float into an int, as the CLI writes 1e3 as 1000."""
         if not re.fullmatch(NUMBER, node.value):
-            self.refuse(node)
+            self.reject(node)
         number: float = json.loads(node.value)
         if number % 1 == 0:
             return int(number)
         return number
 
-    def refuse(self, node: Node) -> NoReturn:
-        """Raise an error that names the line of a key or value."""
+    def reject(self, node: Node) -> NoReturn:
+        """Raise an error that points at the line of a key or value."""
         text = "this"
         if isinstance(node, ScalarNode):
             text = repr(node.value)
@@ -140,18 +141,19 @@ _CONSTRUCTORS = {
     "map": _JsonConstructor.construct_json_object,
     "float": _JsonConstructor.construct_number,
     "int": _JsonConstructor.construct_number,
-    **dict.fromkeys(("binary", "omap", "pairs", "set", "timestamp"), _JsonConstructor.refuse),
+    **dict.fromkeys(("binary", "omap", "pairs", "set", "timestamp"), _JsonConstructor.reject),
 }
 for _name, _construct in _CONSTRUCTORS.items():
     _JsonConstructor.add_constructor(f"{YAML_TAG}{_name}", _construct)
 
 
 def _format_values(values: Mapping[str, object], project_name: str, file: Path) -> dict[str, str]:
-    """Format config as the CLI hands it to a program: full key -> text, which may be JSON.
+    """Format config values as the CLI passes them to a program, by namespaced key.
 
-    Null means that the key isn't set.
+    Strings stay as they are, and other values are serialized as JSON. A null value means that the
+    key isn't set.
     """
-    texts: dict[str, str] = {}
+    formatted: dict[str, str] = {}
     for key, value in values.items():
         if value is None:
             continue
@@ -162,19 +164,19 @@ def _format_values(values: Mapping[str, object], project_name: str, file: Path) 
         json_text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
         if isinstance(value, str):
-            texts[full_key] = value
+            formatted[full_key] = value
         elif '{"secure":' not in json_text:
-            texts[full_key] = json_text
+            formatted[full_key] = json_text
         elif full_key.startswith(f"{project_name}:"):
             raise OperatorError(
                 f"{file}: {key}: is a secret, which retrain cannot read; set it again with "
                 "--plaintext"
             )
-    return texts
+    return formatted
 
 
 def _check_mapping(value: object, path: str) -> dict[str, object]:
-    """Reject a value that is neither a mapping nor null, which counts as an empty one."""
+    """Raise OperatorError if a value isn't a mapping. Null counts as an empty one."""
     if value is None:
         return {}
     if not isinstance(value, dict):

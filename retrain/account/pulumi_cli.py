@@ -1,4 +1,7 @@
-"""Reads the outputs and the config of a stack with the Pulumi CLI."""
+"""Calls the Pulumi CLI to read a stack's outputs, config and state, or to preview an update.
+
+Each error message ends with a *hint*: what the operator can do if the CLI can't be used.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +15,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrain import FOLDER, IS_INSTALLED
-from retrain.account.errors import OperatorError, one_line
+from retrain.account.errors import OperatorError, join_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROJECT_DIR = Path.cwd() if IS_INSTALLED else FOLDER
-"""The folder with Pulumi.yaml and the files of the stacks."""
+"""The folder with Pulumi.yaml and the stack files."""
 STACK_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-"""The names that the Pulumi CLI accepts, without organization and project
+"""A stack name that the Pulumi CLI accepts, without the organization and the project
 (https://www.pulumi.com/docs/iac/concepts/stacks/#create-a-stack)."""
-CLI_SECONDS = 120
-"""A backend that is far away may take a while. The CLI asks no questions in the meantime."""
-PREVIEW_SECONDS = 600
-"""A preview runs the program, and a refresh reads every resource."""
-NAME_MACHINE = "or name the state machine with --state-machine-arn"
-REASON = re.compile(r"^error: (.*)$", re.MULTILINE)
-"""The lines with which the CLI says why it failed."""
+READ_TIMEOUT = 120
+"""Seconds. A remote backend may be slow to respond."""
+PREVIEW_TIMEOUT = 600
+"""Seconds. A preview runs the whole program, and a refresh reads every resource."""
+MACHINE_ARN_HINT = "or name the state machine with --state-machine-arn"
+ERROR_LINE = re.compile(r"^error: (.*)$", re.MULTILINE)
+"""A line of stderr in which the CLI says why it failed."""
 
 
 class NotDeployedError(OperatorError):
-    """A stack was never created or deployed, or was destroyed, as the Pulumi CLI says."""
+    """According to the Pulumi CLI, a stack was never deployed, or was destroyed."""
 
 
-def stack_file_of(stack: str) -> Path:
-    """Return the path of a stack's file. Raise OperatorError if no stack can have this name."""
+def build_stack_file_path(stack: str) -> Path:
+    """Build the path of a stack file, which may not exist.
+
+    Raises OperatorError if the CLI wouldn't accept the stack's name.
+    """
     if not STACK_NAME.fullmatch(stack):
         raise OperatorError(
             f"--stack {stack!r}: a stack's name has 1 to 100 letters, digits, hyphens, underscores "
@@ -46,13 +52,13 @@ def stack_file_of(stack: str) -> Path:
 
 
 def list_stacks() -> list[str]:
-    """List the stacks that have a file."""
+    """List the names of all stacks that have a file, sorted."""
     file_names = [path.name for path in PROJECT_DIR.glob("Pulumi.*.yaml")]
     return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in file_names)
 
 
 def build_missing_file_error(file: Path) -> OperatorError:
-    """Explain that a stack has no file, and which stacks have one."""
+    """Build the error for a missing stack file, with a hint that names the existing ones."""
     stack_names = list_stacks()
     hint = "this folder has no stack files, so write this file first"
     if stack_names:
@@ -60,10 +66,10 @@ def build_missing_file_error(file: Path) -> OperatorError:
     return OperatorError(f"{file}: does not exist; {hint}")
 
 
-def pulumi_command(stack: str | None, *words: str) -> str:
-    """Write a command of the Pulumi CLI for a stack.
+def format_pulumi_command(stack: str | None, *words: str) -> str:
+    """Format a Pulumi command that we suggest to the operator.
 
-    Without a name of the stack, the CLI takes the one that is selected in the folder.
+    If `stack` is None, the CLI uses the stack that is selected in the current folder.
     """
     command = ["pulumi", *words]
     if stack is not None:
@@ -72,26 +78,27 @@ def pulumi_command(stack: str | None, *words: str) -> str:
 
 
 def describe_stack(stack: str) -> str:
-    """Name a stack in a message. The user may not have named the default stack."""
+    """Name a stack in a message, and mention `-s` if the operator may not know the option yet."""
     if stack == "dev":
+        # It's the default, so the operator may not have chosen it.
         return f"stack {stack} (-s names another)"
     return f"stack {stack}"
 
 
 def read_outputs(stack: str) -> Mapping[str, object]:
-    """Read the outputs of a stack. They are empty if the stack is not deployed."""
-    return _read("stack", "output", "--json", stack=stack, way_out=NAME_MACHINE)
+    """Read the outputs of a stack, which are empty before the first deployment."""
+    return _read_json("stack", "output", "--json", stack=stack, hint=MACHINE_ARN_HINT)
 
 
 def read_resolved_config(stack: str) -> dict[str, object]:
-    """Read the config of a stack with the values of its ESC environments. It needs no account.
+    """Read the config of a stack, including the values that it imports from ESC environments.
 
-    The CLI prints no secrets, so each of them is an encrypted value without text.
+    The CLI doesn't print secrets, so we represent each as an encrypted value without content.
     """
-    entries = _read(
+    entries = _read_json(
         *("config", "--open", "--json"),
         stack=stack,
-        way_out="or copy the values of the environment into the stack's file",
+        hint="or copy the values of the environment into the stack's file",
     )
 
     config: dict[str, object] = {}
@@ -102,12 +109,13 @@ def read_resolved_config(stack: str) -> dict[str, object]:
     return config
 
 
-def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[str, Any]:
-    """Ask what `pulumi up` would do, and return the CLI's document. Nothing is changed.
+def preview(stack: str, *, refresh: bool, env: Mapping[str, str]) -> dict[str, Any]:
+    """Run `pulumi preview`, and parse its JSON output.
 
-    If a read is denied, for example, the document has `diagnostics` with errors, and no whole plan.
-    The CLI gets `variables` besides those of this process. Raises OperatorError if there is no
-    document.
+    If the preview fails midway, for example because a read is denied, the plan is incomplete, and
+    `diagnostics` contains the errors. `env` is added to this process's environment variables.
+
+    Raises OperatorError if there's no plan at all.
     """
     command = ["preview", "--json"]
     if refresh:
@@ -116,118 +124,122 @@ def preview(stack: str, *, refresh: bool, variables: Mapping[str, str]) -> dict[
     completed = _run(
         *command,
         stack=stack,
-        way_out="or see what `pulumi preview --refresh` says",
-        seconds=PREVIEW_SECONDS,
-        variables=variables,
+        hint="or see what `pulumi preview --refresh` says",
+        timeout=PREVIEW_TIMEOUT,
+        env=env,
     )
-    document = _parse_output(completed)
+    document = _parse_json_output(completed)
     if document is not None:
         severities = {item["severity"] for item in document.get("diagnostics", ())}
         if completed.returncode == 0 or "error" in severities:
             return document
 
-    # Before the plan, the CLI writes its reason to stderr, beside an incomplete document or none.
-    raise OperatorError(_find_reason(completed))
+    # If the CLI fails before the plan, the reason is only in stderr, even if stdout has some JSON.
+    raise OperatorError(_extract_error(completed))
 
 
 def read_state(stack: str) -> dict[str, Any]:
-    """Read the state of a stack: its resources as the last operation has left them."""
-    exported = _read("stack", "export", stack=stack, way_out=NAME_MACHINE)
+    """Read the state of a stack, which describes its resources after the last operation."""
+    exported = _read_json("stack", "export", stack=stack, hint=MACHINE_ARN_HINT)
     deployment: dict[str, Any] = exported["deployment"]
     return deployment
 
 
-def _read(*command: str, stack: str, way_out: str) -> dict[str, Any]:
-    """Read the document that a command of the CLI prints. Raise OperatorError if it fails."""
-    completed = _run(
-        *command,
-        stack=stack,
-        way_out=way_out,
-        seconds=CLI_SECONDS,
-        variables={},
-    )
-    document = _parse_output(completed)
+def _read_json(*command: str, stack: str, hint: str) -> dict[str, Any]:
+    """Run a Pulumi command that reads a stack, and parse its JSON output.
+
+    Raises OperatorError if the command fails, or if its output isn't JSON.
+    """
+    completed = _run(*command, stack=stack, hint=hint, timeout=READ_TIMEOUT, env={})
+    document = _parse_json_output(completed)
     if completed.returncode == 0 and document is not None:
         return document
 
-    reason = _find_reason(completed)
+    reason = _extract_error(completed)
     if reason.startswith("no stack named"):
         raise _explain_unknown_stack(stack)
     raise OperatorError(
         f"the Pulumi CLI cannot read {describe_stack(stack)}: {reason}; "
-        f"check --stack and `pulumi whoami`, log in with `pulumi login`, {way_out}"
+        f"check --stack and `pulumi whoami`, log in with `pulumi login`, {hint}"
     )
 
 
 def _explain_unknown_stack(stack: str) -> OperatorError:
-    """Explain that the CLI's backend does not know a stack, whose name may be misspelled."""
-    # The name may contain the organization and the project.
-    file = stack_file_of(stack.rpartition("/")[2])
+    """Explain why the backend doesn't know a stack: it's misspelled, or not created yet."""
+    # The operator may have written organization/project/stack.
+    file = build_stack_file_path(stack.rpartition("/")[2])
     if not os.path.lexists(file):
         return build_missing_file_error(file)
 
     return NotDeployedError(
         f"{describe_stack(stack)} is not created yet, or it is in another backend than `pulumi "
         "whoami -v` prints; create and deploy it",
-        f"pulumi stack init {stack} && {pulumi_command(stack, 'up')}",
+        f"pulumi stack init {stack} && {format_pulumi_command(stack, 'up')}",
     )
 
 
 def _run(
     *command: str,
     stack: str,
-    way_out: str,
-    seconds: float,
-    variables: Mapping[str, str],
+    hint: str,
+    timeout: float,
+    env: Mapping[str, str],
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command of the CLI on a stack. Raise OperatorError if it does not run to its end."""
-    pulumi = _find_cli(stack, way_out)
+    """Run a Pulumi command on a stack, and capture its output, whatever its exit code.
+
+    Raises OperatorError if the CLI can't be started, or doesn't finish in time.
+    """
+    pulumi = _find_cli(stack, hint)
+    # Nobody sees a prompt, because the output is captured.
     options = ("--stack", stack, "--non-interactive", "--color", "never")
 
     try:
         return subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
             [pulumi, *command, *options],
             cwd=PROJECT_DIR,
-            env={**os.environ, **variables},
+            env={**os.environ, **env},
             capture_output=True,
             text=True,
-            timeout=seconds,
+            timeout=timeout,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise OperatorError(
-            f"the Pulumi CLI has not read {describe_stack(stack)} within {seconds} seconds; try "
-            f"again, {way_out}"
+            f"the Pulumi CLI has not read {describe_stack(stack)} within {timeout} seconds; try "
+            f"again, {hint}"
         ) from error
 
 
-def _find_cli(stack: str, way_out: str) -> str:
-    """Find the Pulumi CLI. Raise OperatorError if it's missing, or has no project to work on."""
+def _find_cli(stack: str, hint: str) -> str:
+    """Find the path of the Pulumi CLI.
+
+    Raises OperatorError if the CLI isn't installed, or if the folder isn't a Pulumi project.
+    """
     if not (PROJECT_DIR / "Pulumi.yaml").exists():
         raise OperatorError(
             f"{PROJECT_DIR} has no Pulumi.yaml; run the command in the folder of the project, or "
             "create the project with `retrain adopt --dataset-group-arn ARN --stack STACK`, "
-            f"{way_out}"
+            f"{hint}"
         )
 
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise OperatorError(
             f"the Pulumi CLI is not on the PATH, so {describe_stack(stack)} cannot be read; "
-            f"install it (https://www.pulumi.com/docs/install/), {way_out}"
+            f"install it (https://www.pulumi.com/docs/install/), {hint}"
         )
     return pulumi
 
 
-def _parse_output(completed: subprocess.CompletedProcess[str]) -> dict[str, Any] | None:
-    """Parse the document on stdout, or return None if the program on the PATH prints none."""
+def _parse_json_output(completed: subprocess.CompletedProcess[str]) -> dict[str, Any] | None:
+    """Parse stdout as JSON. Return None if it isn't, since `pulumi` may be any program."""
     with suppress(ValueError):
         document: dict[str, Any] = json.loads(completed.stdout)
         return document
     return None
 
 
-def _find_reason(completed: subprocess.CompletedProcess[str]) -> str:
-    """Find why the CLI failed, in its last error."""
-    errors = REASON.findall(completed.stderr) or [completed.stderr]
-    return one_line(errors[-1]) or "it gives no reason"
+def _extract_error(completed: subprocess.CompletedProcess[str]) -> str:
+    """Extract the CLI's last error message from stderr."""
+    errors = ERROR_LINE.findall(completed.stderr) or [completed.stderr]
+    return join_lines(errors[-1]) or "it gives no reason"

@@ -1,4 +1,4 @@
-"""Reads the config of a stack: the arguments of its pipeline, before and after it is deployed."""
+"""Reads a stack's config into the pipeline's arguments, whether or not the stack is deployed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ import pulumi
 from components import settings
 from retrain.account.errors import OperatorError
 from retrain.account.project_files import read_mapping, read_project
-from retrain.account.pulumi_cli import build_missing_file_error, read_resolved_config, stack_file_of
+from retrain.account.pulumi_cli import (
+    build_missing_file_error,
+    build_stack_file_path,
+    read_resolved_config,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +27,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def readable_project(stack: str) -> Iterator[Path]:
-    """Yield the folder of the project, in which the stack's file imports no environment.
+def open_readable_project(stack: str) -> Iterator[Path]:
+    """Yield a project folder that can be read without the CLI.
 
-    If the stack imports one, only the CLI can read it. Then the folder is a temporary one with the
-    config that the CLI prints, in which secrets stay encrypted.
+    It's usually the project itself. But only the CLI can resolve an ESC environment, so if the
+    stack file imports one, we yield a temporary copy with the resolved config, without secrets.
     """
-    stack_file = stack_file_of(stack)
+    stack_file = build_stack_file_path(stack)
     if not os.path.lexists(stack_file):
         raise build_missing_file_error(stack_file)
     if "environment" not in read_mapping(stack_file):
@@ -43,10 +47,11 @@ def readable_project(stack: str) -> Iterator[Path]:
 
 
 def _write_resolved_project(resolved_dir: Path, stack_file: Path, stack: str) -> None:
-    """Write a project with the same program, and with the values of the stack's environments."""
+    """Write a copy of the project that runs the same program, but has the resolved config."""
     project_dir = stack_file.parent
     project = read_mapping(project_dir / "Pulumi.yaml")
     program = project_dir.resolve() / str(project.get("main", "."))
+    # Every JSON document is also YAML.
     project_text = json.dumps({**project, "main": str(program)})
     (resolved_dir / "Pulumi.yaml").write_text(project_text)
 
@@ -55,11 +60,11 @@ def _write_resolved_project(resolved_dir: Path, stack_file: Path, stack: str) ->
 
 
 def read_args(stack: str) -> RetrainingPipelineArgs:
-    """Read the arguments in the file of a stack, as `pulumi preview` reads them.
+    """Read the pipeline's arguments from a stack's config, just like `pulumi preview` would.
 
-    Raises OperatorError if the file is missing or has problems.
+    Raises OperatorError if the stack file is missing or invalid.
     """
-    with readable_project(stack) as folder:
+    with open_readable_project(stack) as folder:
         project = read_project(folder, stack, {})
     try:
         return settings.parse_stack_config(project.name, stack, project.config)

@@ -1,4 +1,4 @@
-"""Reads who gets the messages of a topic."""
+"""Reads the subscriptions of the notification topic."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ if TYPE_CHECKING:
     from retrain.account.access import Access
 
 NO_FILTER = "{}"
-"""The filter policy after somebody has removed it. SNS keeps the attribute."""
+"""What is left of a filter policy that was removed, because SNS keeps the attribute."""
 
 
 class Subscription(NamedTuple):
-    """An address that has subscribed to a topic."""
+    """A subscription to an SNS topic."""
 
     address: str
     arn: str
-    """`PendingConfirmation` until somebody follows the link that SNS has sent to the address."""
+    """`PendingConfirmation` until somebody opens the link that SNS sent to the address."""
     protocol: str
     """For example `email`."""
 
     @property
     def is_confirmed(self) -> bool:
-        """True if SNS sends messages to the address."""
+        """True if SNS delivers messages to the address."""
         return self.arn != "PendingConfirmation"
 
 
 def list_subscriptions(access: Access, topic_arn: str) -> list[Subscription]:
-    """List the subscriptions of a topic, sorted by their addresses."""
+    """List the subscriptions of a topic, sorted by address."""
     paginator = access.client("sns").get_paginator("list_subscriptions_by_topic")
     pages = paginator.paginate(TopicArn=topic_arn)
 
@@ -45,10 +45,10 @@ def list_subscriptions(access: Access, topic_arn: str) -> list[Subscription]:
 def read_filter_policies(
     access: Access, subscriptions: Sequence[Subscription]
 ) -> dict[Subscription, str]:
-    """Read the filter policies of those confirmed subscriptions that have one.
+    """Read the filter policies of confirmed subscriptions, leaving out those that have none.
 
-    A filter policy may keep the messages of alarms from an address, because they have no
-    attributes: https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html.
+    An alarm's message has no attributes, so SNS may drop it because of a filter policy:
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html.
     """
     client = access.client("sns")
     filter_policies = {}

@@ -1,4 +1,8 @@
-"""Finds the deployed pipeline that a command operates, and its settings."""
+"""Finds the *target* of a command: a deployed pipeline and its settings.
+
+The settings come from the state machine's definition, because the stack file may contain changes
+that aren't deployed yet.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from retrain.account.errors import OperatorError
 from retrain.account.pulumi_cli import (
     NotDeployedError,
     describe_stack,
-    pulumi_command,
+    format_pulumi_command,
     read_outputs,
 )
 
@@ -23,14 +27,15 @@ if TYPE_CHECKING:
     from functions.contract import Settings
     from retrain.account.access import Access
 
-MACHINE_ARN = re.compile(
+STATE_MACHINE_ARN = re.compile(
     r"arn:aws[a-z-]*:states:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):stateMachine:[^:]+"
 )
 FIRST_STATE = "Configure run"
+"""The state whose parameters contain the pipeline's settings."""
 
 
 class PipelineOptions(NamedTuple):
-    """The options that name a pipeline, which need not be deployed."""
+    """The options that identify a pipeline, whether or not it's deployed."""
 
     stack: str
     state_machine_arn: str | None
@@ -39,17 +44,17 @@ class PipelineOptions(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """A deployed pipeline, and the access to its account."""
+    """A deployed pipeline, and how to access its account."""
 
     state_machine_arn: str
     settings: Settings
-    """The settings with which the pipeline is deployed. A run that is under way may have others."""
+    """The settings of the last deployment. A run that started earlier may still use older ones."""
     access: Access
-    """The access in the region of the state machine."""
+    """Always in the state machine's region."""
     stack: str | None
-    """The stack, or None if the ARN of the state machine was given."""
+    """None if the operator passed the state machine's ARN instead of a stack."""
     state_machine: DescribeStateMachineOutputTypeDef
-    """The state machine as Step Functions describes it."""
+    """The response of DescribeStateMachine."""
 
     @property
     def name(self) -> str:
@@ -58,28 +63,31 @@ class Target:
 
     @property
     def options(self) -> list[str]:
-        """The options that name the pipeline, as words of a command."""
+        """The command-line options that identify this pipeline, split into words."""
         if self.stack is None:
-            return ["--state-machine-arn", self.state_machine_arn, *self.access.options()]
-        return ["--stack", self.stack, *self.access.options()]
+            return ["--state-machine-arn", self.state_machine_arn, *self.access.build_options()]
+        return ["--stack", self.stack, *self.access.build_options()]
 
     def command(self, *words: str) -> str:
-        """Write a command of this program for the same pipeline, to be pasted into a shell."""
+        """Format a `retrain` command for this pipeline, quoted so that it can be pasted."""
         return shlex.join(["retrain", *words, *self.options])
 
     @property
     def deploy_command(self) -> str:
-        """The command that deploys the pipeline."""
-        return pulumi_command(self.stack, "up")
+        """The Pulumi command that deploys this pipeline."""
+        return format_pulumi_command(self.stack, "up")
 
     def config_command(self, key: str, value: str) -> str:
-        """Write the command that changes a setting in the stack's file, and deploys it."""
-        change = pulumi_command(self.stack, "config", "set", key, value)
-        return f"{change} && {self.deploy_command}"
+        """Format the shell command that changes a setting in the stack file and deploys it."""
+        set_command = format_pulumi_command(self.stack, "config", "set", key, value)
+        return f"{set_command} && {self.deploy_command}"
 
 
 def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Target:
-    """Find the pipeline of a stack or a state machine. Raise OperatorError if there is none."""
+    """Find a deployed pipeline by its stack, or by its state machine's ARN if that is given.
+
+    Raises NotDeployedError if the stack has no pipeline, or OperatorError for any other problem.
+    """
     if state_machine_arn:
         return _read_target(state_machine_arn, access, stack=None)
 
@@ -88,14 +96,17 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
         raise NotDeployedError(
             f"{describe_stack(stack)} has no output state_machine_arn, so it is not deployed; name "
             "another stack with --stack, or deploy it",
-            pulumi_command(stack, "up"),
+            format_pulumi_command(stack, "up"),
         )
     return _read_target(arn, access, stack)
 
 
 def _read_target(state_machine_arn: str, access: Access, stack: str | None) -> Target:
-    """Read a pipeline from its state machine. Raise OperatorError if that is not possible."""
-    arn_parts = MACHINE_ARN.fullmatch(state_machine_arn)
+    """Describe the state machine, and extract the pipeline's settings from its definition.
+
+    Raises OperatorError if it doesn't exist, or isn't the state machine of a pipeline.
+    """
+    arn_parts = STATE_MACHINE_ARN.fullmatch(state_machine_arn)
     if arn_parts is None:
         raise OperatorError(
             f"{state_machine_arn!r} is not the ARN of a state machine; `pulumi stack output "
@@ -103,15 +114,16 @@ def _read_target(state_machine_arn: str, access: Access, stack: str | None) -> T
         )
     access = access.in_region(arn_parts["region"], f"the state machine {state_machine_arn}")
 
-    restore = pulumi_command(stack, "up", "--refresh")
+    restore_command = format_pulumi_command(stack, "up", "--refresh")
     state_machine: DescribeStateMachineOutputTypeDef | None = read_if_exists(
         access.step_functions.describe_state_machine, stateMachineArn=state_machine_arn
     )
     if state_machine is None:
-        # If the credentials are of another account, that is the reason.
+        # It may well exist, but in a different account than the credentials are for.
         access.require_account(arn_parts["account"], state_machine_arn)
         raise OperatorError(
-            f"{state_machine_arn} does not exist; name another one, or create it again", restore
+            f"{state_machine_arn} does not exist; name another one, or create it again",
+            restore_command,
         )
 
     settings = _find_settings(state_machine)
@@ -119,13 +131,13 @@ def _read_target(state_machine_arn: str, access: Access, stack: str | None) -> T
         raise OperatorError(
             f"{state_machine_arn} is not the state machine of a pipeline; name another one, or "
             "bring it back",
-            restore,
+            restore_command,
         )
     return Target(state_machine_arn, settings, access, stack, state_machine)
 
 
 def _find_settings(state_machine: DescribeStateMachineOutputTypeDef) -> Settings | None:
-    """Find the settings in the first state, which another program's state machine doesn't have."""
+    """Find the settings in the definition, or return None if it isn't the one of a pipeline."""
     states = json.loads(state_machine["definition"])["States"]
     if FIRST_STATE not in states:
         return None

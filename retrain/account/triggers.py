@@ -1,4 +1,7 @@
-"""What starts runs by itself: the schedule, and the event rule for new exports."""
+"""Reads and switches what starts runs automatically: the schedule, and the *trigger*.
+
+The trigger is an EventBridge rule that reacts to new exports in S3.
+"""
 
 from __future__ import annotations
 
@@ -24,28 +27,29 @@ if TYPE_CHECKING:
 
 
 State: TypeAlias = Literal["ENABLED", "DISABLED"]
-"""The state of a schedule or a rule. Both services use the same words."""
-EXPORT_STARTS: Mapping[str, str] = {"ENABLED": "starts a run", "DISABLED": "starts no run"}
-"""What a new export does, by the state of the trigger."""
+"""The state of a schedule or an event rule, because both services use the same values."""
+EXPORT_EFFECTS: Mapping[str, str] = {"ENABLED": "starts a run", "DISABLED": "starts no run"}
+"""The trigger's state -> what a new export does."""
 
 
-class CallingRule(NamedTuple):
-    """An event rule, and what it calls."""
+class EventRule(NamedTuple):
+    """An event rule, and the ARNs of its targets."""
 
     rule: RuleTypeDef
-    called_arns: Sequence[str]
+    target_arns: Sequence[str]
 
 
 def find_schedule(target: Target, service: str = "states") -> GetScheduleOutputTypeDef | None:
-    """Find the schedule of a pipeline that calls a service, unless somebody has deleted it.
+    """Find a pipeline's schedule by the service that it calls. Return None if it doesn't exist.
 
-    The one for `states` starts runs, and the one for `lambda` calls the watcher.
+    There are two: one starts runs in Step Functions (`states`), and the other invokes the watcher
+    in Lambda (`lambda`).
     """
     client = target.access.client("scheduler")
-    # The group of the schedules has the name of the state machine.
-    group = read_if_exists(client.list_schedules, GroupName=target.name) or {"Schedules": []}
+    # The schedule group is named after the state machine.
+    response = read_if_exists(client.list_schedules, GroupName=target.name) or {"Schedules": []}
 
-    for summary in group["Schedules"]:
+    for summary in response["Schedules"]:
         if summary["Target"]["Arn"].split(":")[2] == service:
             schedule: GetScheduleOutputTypeDef = client.get_schedule(
                 GroupName=target.name, Name=summary["Name"]
@@ -55,32 +59,35 @@ def find_schedule(target: Target, service: str = "states") -> GetScheduleOutputT
 
 
 def find_trigger(target: Target) -> RuleTypeDef | None:
-    """Find the event rule that starts runs for new exports. Without `onExport`, there is none."""
+    """Find the event rule that starts runs for new exports.
+
+    Returns None if the setting `onExport` is off, or if the rule was deleted.
+    """
     if not target.settings.get("triggerOnExport"):
         return None
-    for rule, _ in find_rules(target, "start_on_export"):
+    for rule, _ in find_event_rules(target, "start_on_export"):
         return rule
     return None
 
 
-def find_rules(target: Target, module: str) -> Iterator[CallingRule]:
-    """Find the event rules for a function of this pipeline, each with the ARNs that it calls.
+def find_event_rules(target: Target, module: str) -> Iterator[EventRule]:
+    """Yield the event rules that invoke the function of a module in this pipeline.
 
-    A stack of another project may have the same name. But only our own rules have the ARN of the
-    state machine: in their pattern, or in the input of their target.
+    The name isn't enough, because another project's stack may have the same one. But only our own
+    rules mention our state machine's ARN, either in their pattern or in their target's input.
     """
     client = target.access.client("events")
     prefix = build_function_name(pipeline_name(target.settings), module)
     for rule in client.list_rules(NamePrefix=prefix)["Rules"]:
         rule_targets = client.list_targets_by_rule(Rule=rule["Name"])["Targets"]
         if target.state_machine_arn in f"{rule} {rule_targets}":
-            yield CallingRule(rule, [rule_target["Arn"] for rule_target in rule_targets])
+            yield EventRule(rule, [rule_target["Arn"] for rule_target in rule_targets])
 
 
 def switch_schedule(access: Access, schedule: GetScheduleOutputTypeDef, state: State) -> None:
     """Turn a schedule on or off.
 
-    UpdateSchedule resets every field that the request omits, so the request repeats them all.
+    The request repeats all other fields, because UpdateSchedule resets those that it omits.
     """
     client = access.client("scheduler")
     fields = client.meta.service_model.operation_model("UpdateSchedule").input_shape.members
@@ -97,21 +104,22 @@ def switch_trigger(access: Access, rule_name: str, state: State) -> None:
         client.disable_rule(Name=rule_name)
 
 
-def find_next_time(schedule: GetScheduleOutputTypeDef, now: datetime) -> datetime | None:
-    """Find when a schedule fires next. For a kind of expression that we don't know, it's None."""
+def compute_next_time(schedule: GetScheduleOutputTypeDef, now: datetime) -> datetime | None:
+    """Compute when a schedule fires next, or return None if it isn't a rate() or cron()."""
     kind, _, expression = schedule["ScheduleExpression"].removesuffix(")").partition("(")
     if kind == "rate":
-        return _find_next_period(schedule["LastModificationDate"], expression, now)
+        return _compute_next_rate_time(schedule["LastModificationDate"], expression, now)
     if kind == "cron":
-        return _find_next_match(expression, ZoneInfo(schedule["ScheduleExpressionTimezone"]), now)
+        zone = ZoneInfo(schedule["ScheduleExpressionTimezone"])
+        return _compute_next_cron_time(expression, zone, now)
     return None
 
 
-def _find_next_period(changed_at: datetime, rate: str, now: datetime) -> datetime:
-    """Find when a rate like `7 days` fires next. A day of a rate always has 24 hours.
+def _compute_next_rate_time(changed_at: datetime, rate: str, now: datetime) -> datetime:
+    """Compute when a rate such as `7 days` fires next. Its days always have 24 hours.
 
-    AWS doesn't document whether a change of a rate() starts its period again. The emulator assumes
-    that it does, and so do we.
+    AWS doesn't document whether updating a rate() schedule restarts its period. Like the emulator,
+    we assume that it does.
     """
     value, unit = rate.split()
     period = timedelta(**{f"{unit.removesuffix('s')}s": int(value)})
@@ -120,23 +128,24 @@ def _find_next_period(changed_at: datetime, rate: str, now: datetime) -> datetim
     return first_time + max(0, elapsed_periods + 1) * period
 
 
-def _find_next_match(cron_fields: str, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """Find when a cron expression fires next in a time zone.
+def _compute_next_cron_time(cron_fields: str, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """Compute when a cron expression fires next in a time zone.
 
-    A time that daylight saving skips is left out, and one that it repeats counts once.
+    When clocks go forward, a local time that doesn't exist is skipped. When they go back, one that
+    occurs twice fires only once.
     """
     try:
         cron = AwsCroniter(cron_fields)
     except ValueError:
         return None
 
-    # The parser knows only UTC, so it gets the zone's local times as if they were UTC. The search
-    # begins one hour earlier, because the clocks may have gone back in the meantime.
+    # AwsCroniter only supports UTC, so pretend that local times are UTC. Begin an hour early,
+    # because the clocks may just have gone back.
     local_time = now.astimezone(zone).replace(tzinfo=UTC) - timedelta(hours=1)
     while True:
         local_time = cron.occurrence(local_time).next()
         if local_time is None:
-            return None  # Each year of the expression is over.
+            return None  # The expression names years, and all of them have passed.
 
         next_time: datetime = local_time.replace(tzinfo=zone).astimezone(UTC)
         is_skipped = next_time.astimezone(zone).replace(tzinfo=UTC) != local_time
@@ -145,12 +154,12 @@ def _find_next_match(cron_fields: str, zone: ZoneInfo, now: datetime) -> datetim
 
 
 def describe_schedule(schedule: GetScheduleOutputTypeDef, now: datetime) -> str:
-    """Say whether a schedule is on, and when it fires, in its own zone and next in UTC."""
+    """Describe a schedule: whether it's on, when it fires next in UTC, and its expression."""
     times = f"{schedule['ScheduleExpression']} in {schedule['ScheduleExpressionTimezone']}"
     if schedule["State"] != "ENABLED":
         return f"off, {times}"
 
-    next_time = find_next_time(schedule, now)
+    next_time = compute_next_time(schedule, now)
     if next_time is None:
         return f"on, {times}"
     return f"on, next {format_time(next_time)} UTC, {times}"

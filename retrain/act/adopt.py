@@ -12,7 +12,7 @@ from retrain.account.access import Access
 from retrain.account.errors import EXIT_FAILED, OperatorError
 from retrain.account.output import print_json, print_message, print_result
 from retrain.account.project_files import read_project_name
-from retrain.account.pulumi_cli import stack_file_of
+from retrain.account.pulumi_cli import build_stack_file_path
 from retrain.account.stack_config import read_args
 from retrain.act.adopted_group import GroupConfigBuilder
 from retrain.act.new_project import write_project
@@ -83,7 +83,7 @@ def adopt(
 
 def _choose_file(stack: str, *, may_overwrite: bool) -> Path:
     """Choose the file of the stack, before anything is asked of AWS."""
-    stack_file = stack_file_of(stack)
+    stack_file = build_stack_file_path(stack)
     if os.path.lexists(stack_file) and not may_overwrite:
         raise OperatorError(
             f"{stack_file.name} exists already; choose another name with --stack, or overwrite it "
@@ -164,7 +164,7 @@ def _print_next_steps(stack: str, access: Access, *, is_new_project: bool) -> No
         f"\nIn Pulumi.{stack}.yaml, set retrainingRate, timezone and notifications, and check the "
         "user of each probe. Then:"
     )
-    pipeline_options = ["--stack", stack, *access.options()]
+    pipeline_options = ["--stack", stack, *access.build_options()]
     commands = {
         "check the account": ["retrain", "doctor", *pipeline_options],
         "see what the first run will do": ["retrain", "plan", *pipeline_options],

@@ -100,7 +100,7 @@ def _ring(access: Access, alarm: Mapping[str, str], topic_arn: str) -> None:
     """Set an alarm to ALARM until it has notified the topic, and then back to its former state."""
     client = access.client("cloudwatch")
     alarm_name = alarm["AlarmName"]
-    reason = f"A test of retrain test-alarm by {access.caller()}. No run failed."
+    reason = f"A test of retrain test-alarm by {access.fetch_caller_arn()}. No run failed."
 
     try:
         # CloudWatch only notifies the topic if the state changes, and it may be ALARM already.

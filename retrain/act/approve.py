@@ -12,7 +12,7 @@ from functions.common.hashes import compute_short_hash
 from functions.personalize.approvals import build_approval_tags, parse_approval
 from functions.personalize.tags import APPROVAL_TAG, write_tags
 from functions.personalize.trainings import read_metrics
-from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
+from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, explain_aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.act.candidates import choose_candidate, predict_deployments
@@ -166,7 +166,7 @@ def _approve_version(target: Target, candidate: Candidate, *, as_json: bool) -> 
 
 def _write_answer(target: Target, candidate: Candidate, answer: ApprovalStatus) -> Tags:
     """Write an answer on the version, with the caller's name. Return the tag with the answer."""
-    tags = build_approval_tags(answer, clock.now(), target.access.caller_in_tag())
+    tags = build_approval_tags(answer, clock.now(), target.access.build_caller_tag())
     write_tags(target.access.personalize, candidate.arn, tags)
     return tags
 
@@ -198,7 +198,7 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
         ) from error
     except AWS_ERRORS as error:
         raise OperatorError(
-            f"{version_name} is approved, but no run was started: {aws_error(error)}; then approve "
-            "it again"
+            f"{version_name} is approved, but no run was started: {explain_aws_error(error)}; "
+            "then approve it again"
         ) from error
     return execution["executionArn"]

@@ -9,7 +9,7 @@ from retrain.account.errors import OperatorError
 from retrain.account.output import print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.account.triggers import (
-    EXPORT_STARTS,
+    EXPORT_EFFECTS,
     describe_schedule,
     find_schedule,
     find_trigger,
@@ -84,7 +84,7 @@ def _switch(target: Target, state: State, *, as_json: bool) -> None:
 
     print_result(f"the schedule is {describe_schedule(schedule, clock.now())}")
     if trigger is not None:
-        print_result(f"a new export {EXPORT_STARTS[state]}")
+        print_result(f"a new export {EXPORT_EFFECTS[state]}")
 
 
 def _switch_schedule(target: Target, state: State) -> GetScheduleOutputTypeDef:

@@ -24,7 +24,7 @@ def pin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOption 
     Exit code 0: the campaign is pinned, perhaps since an earlier time.
     Exit code 2: the pipeline or the campaign was not found.
     """
-    since = f"since {format_time(clock.now())} UTC by {target.access.caller_in_tag()}"
+    since = f"since {format_time(clock.now())} UTC by {target.access.build_caller_tag()}"
     return _write_pin(target, campaign, since, as_json=as_json)
 
 

@@ -22,7 +22,7 @@ from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import read_tags, write_tags
 from functions.personalize.trainings import list_versions, read_metrics
 from functions.rules.campaigns import DeploymentRecord
-from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, aws_error
+from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, explain_aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.measured import choose_metric
@@ -302,8 +302,9 @@ def start_move(target: Target, move: Move) -> None:
         tag_words = " ".join(f"tagKey={key},tagValue='{value}'" for key, value in tags.items())
         raise FailedError(
             f"{move.campaign_name} moves, but a run may deploy {short_name(move.served_arn)} "
-            f"again, because its tags cannot be written: {aws_error(error)}; write them with `aws "
-            f"personalize tag-resource --resource-arn {move.campaign_arn} --tags {tag_words}`"
+            f"again, because its tags cannot be written: {explain_aws_error(error)}; write them "
+            f"with `aws personalize tag-resource --resource-arn {move.campaign_arn} --tags "
+            f"{tag_words}`"
         ) from error
 
 

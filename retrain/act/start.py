@@ -14,7 +14,7 @@ from functions.common.formatting import (
 from functions.run.admission import compute_max_wait
 from functions.run.execution_input import find_input_problems
 from retrain.account.errors import OperatorError
-from retrain.account.option_words import build_request, imagine_execution, in_words_of_options
+from retrain.account.option_words import build_request, format_input_problem, imagine_execution
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import Execution, find_run_id, list_running_executions
@@ -107,7 +107,7 @@ def _check_request(target: Target, request: RunRequest) -> None:
     """Reject an input that the run would reject, too, before anything is started."""
     problems = find_input_problems(target.settings, imagine_execution(request))
     if problems:
-        raise OperatorError("\n".join(map(in_words_of_options, problems)))
+        raise OperatorError("\n".join(map(format_input_problem, problems)))
 
 
 def _print_wait(target: Target, oldest: Execution) -> None:

@@ -138,7 +138,7 @@ def _stop_trainings(target: Target, trainings: Iterable[SolutionVersionTypeDef])
 def _stop_execution(target: Target, execution: Execution) -> str:
     """Stop an execution, and return its status: ABORTED, unless it had ended before."""
     client = target.access.step_functions
-    cause = f"by {target.access.caller()} with retrain stop"
+    cause = f"by {target.access.fetch_caller_arn()} with retrain stop"
     client.stop_execution(executionArn=execution.arn, error=STOPPED_ERROR, cause=cause)
     return client.describe_execution(executionArn=execution.arn)["status"]
 

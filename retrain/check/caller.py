@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from retrain.account.permissions import COMMANDS, list_arns_by_kind, merge_grants
+from retrain.account.permissions import GRANTS_BY_COMMAND, list_arns_by_kind, merge_grants
 from retrain.check.findings import Finding
 from retrain.check.policy_evaluation import format_actions
 from retrain.check.role_policies import find_denied_requests
@@ -61,7 +61,7 @@ def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
         return
 
     policy_command = account.pipeline.command("doctor", "--policy")
-    for command, grants in COMMANDS.items():
+    for command, grants in GRANTS_BY_COMMAND.items():
         missing_actions = denied_actions.intersection(chain.from_iterable(grants.values()))
         if missing_actions:
             text = f"`retrain {command}` lacks {format_actions(missing_actions)}"
@@ -72,6 +72,6 @@ def _find_denied_actions(account: Account, principal_arn: str) -> set[str]:
     """Find the IAM actions that our commands need, but the caller isn't allowed to call."""
     arns_by_kind = list_arns_by_kind(account.pipeline)
     denied_requests: list[Request] = []
-    for kind, actions in merge_grants(*COMMANDS.values()).items():
+    for kind, actions in merge_grants(*GRANTS_BY_COMMAND.values()).items():
         denied_requests += find_denied_requests(account, principal_arn, actions, arns_by_kind[kind])
     return {request.action for request in denied_requests}

@@ -81,8 +81,8 @@ def _compare_stack(pipeline: ExaminedPipeline, stack: str) -> Comparison:
 
 def _run_preview(pipeline: ExaminedPipeline, *, refresh: bool) -> PreviewDocument:
     """Run `pulumi preview` with this command's AWS profile and endpoint, and parse its output."""
-    variables = pipeline.access.variables()
-    return pulumi_cli.preview(str(pipeline.stack), refresh=refresh, variables=variables)
+    env = pipeline.access.build_env()
+    return pulumi_cli.preview(str(pipeline.stack), refresh=refresh, env=env)
 
 
 def _format_errors(errors: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from components import iam
 from functions.s3.exports import split_location
 from retrain.account.access import read_if_exists
-from retrain.account.permissions import build_policy_document, list_file_arns
+from retrain.account.permissions import build_policy_document, map_s3_actions_to_arns
 from retrain.check.findings import Finding
 from retrain.check.policy_evaluation import build_service_context
 from retrain.check.resource_policies import (
@@ -60,14 +60,14 @@ LOG_GROUP_CONDITION_KEY = "kms:encryptioncontext:aws:logs:arn"
 
 def check_bucket_policies(account: Account) -> Iterator[Finding]:
     """Check that the bucket policies let Personalize import the exports and run batch jobs."""
-    for bucket_arn in list_file_arns(account.pipeline)["s3:ListBucket"]:
+    for bucket_arn in map_s3_actions_to_arns(account.pipeline)["s3:ListBucket"]:
         required_access = _list_bucket_access(account.pipeline, bucket_arn)
         yield _check_bucket(account, bucket_arn.rpartition(":")[2], required_access)
 
 
 def _list_bucket_access(pipeline: ExaminedPipeline, bucket_arn: str) -> Iterator[RequiredAccess]:
     """List the access that Personalize needs to a bucket and its objects."""
-    for action, arns in list_file_arns(pipeline).items():
+    for action, arns in map_s3_actions_to_arns(pipeline).items():
         arns_in_bucket = [arn for arn in arns if arn.partition("/")[0] == bucket_arn]
         if arns_in_bucket:
             yield build_personalize_access(pipeline.environment, [action], arns_in_bucket)

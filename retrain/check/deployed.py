@@ -16,7 +16,7 @@ from components.alarms import list_alarms
 from components.function_configs import FUNCTION_CONFIGS
 from functions.common.formatting import format_list
 from retrain.account.access import read_if_exists
-from retrain.account.errors import one_line
+from retrain.account.errors import join_lines
 from retrain.account.permissions import list_arns_by_kind
 from retrain.account.subscriptions import list_subscriptions, read_filter_policies
 from retrain.account.triggers import describe_schedule
@@ -176,7 +176,7 @@ def check_ringing_alarms(account: DeployedAccount) -> Iterator[Finding]:
         advice = alarm.what_to_do.replace("STACK", account.pipeline.stack or "STACK")
         for deployed_alarm in account.find_deployed_alarms(alarm.name):
             if deployed_alarm["StateValue"] == "ALARM":
-                reason = one_line(deployed_alarm["StateReason"])
+                reason = join_lines(deployed_alarm["StateReason"])
                 yield Finding("warn", f"{alarm.name} is in ALARM: {reason}. {advice}")
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from components.lambda_functions import FUNCTIONS_CALLED_BY_EVENTS
 from functions.contract import pipeline_name
 from retrain.account.access import read_if_exists
-from retrain.account.triggers import find_rules, find_schedule
+from retrain.account.triggers import find_event_rules, find_schedule
 from retrain.check.findings import Account
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class DeployedAccount(Account):
         rule_target_arns: dict[str, list[str]] = {}
         for module in sorted(FUNCTIONS_CALLED_BY_EVENTS):
             rule_target_arns[module] = []
-            for rule, arns in find_rules(self.target, module):
+            for rule, arns in find_event_rules(self.target, module):
                 if rule["State"] == "ENABLED":
                     rule_target_arns[module] += arns
         return rule_target_arns

@@ -23,8 +23,8 @@ from retrain.account.errors import (
     DENIED_CODES,
     EXIT_FAILED,
     OperatorError,
-    aws_error,
-    code_of,
+    explain_aws_error,
+    get_error_code,
 )
 from retrain.account.output import (
     message_console,
@@ -111,7 +111,7 @@ def doctor(
 
 def run_checks(pipeline: ExaminedPipeline) -> Iterator[CheckResult]:
     """Run all checks. A check that can't read what it needs ends with a warning."""
-    caller_arn = pipeline.access.caller()
+    caller_arn = pipeline.access.fetch_caller_arn()
     now = clock.now()
     with (
         message_console().status("checking the account") as status,
@@ -168,12 +168,12 @@ def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
 
     If a permission is missing, the warning comes with the command that prints the required policy.
     """
-    if isinstance(error, ClientError) and code_of(error) in DENIED_CODES:
+    if isinstance(error, ClientError) and get_error_code(error) in DENIED_CODES:
         text = f"cannot be checked: these credentials may not call {error.operation_name}"
         return Finding("warn", text, pipeline.command("doctor", "--policy"))
 
     if not isinstance(error, OperatorError):
-        error = aws_error(error)
+        error = explain_aws_error(error)
     return Finding("warn", f"cannot be checked: {error.text}", error.command)
 
 

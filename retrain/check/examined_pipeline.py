@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from components.rules.arns import parse_arn
 from components.workflow_settings import build_workflow_settings
 from retrain.account.errors import OperatorError
-from retrain.account.pulumi_cli import pulumi_command, stack_file_of
+from retrain.account.pulumi_cli import build_stack_file_path, format_pulumi_command
 from retrain.account.stack_config import read_args
 from retrain.account.target import find_target
 
@@ -92,22 +92,22 @@ class ExaminedPipeline:
         the stack's state, and wouldn't notice what was deleted or changed by hand.
         """
         if self.lookup_error is None:
-            return pulumi_command(self.stack, "up", "--refresh")
-        return self.lookup_error.command or pulumi_command(self.stack, "up")
+            return format_pulumi_command(self.stack, "up", "--refresh")
+        return self.lookup_error.command or format_pulumi_command(self.stack, "up")
 
     def config_command(self, change: str) -> str:
         """Build the command that changes the stack's config and deploys the change.
 
         `change` contains the words after `pulumi config`, for example `rm paused`.
         """
-        return f"{pulumi_command(self.stack, 'config', change)} && {self.deploy_command}"
+        return f"{format_pulumi_command(self.stack, 'config', change)} && {self.deploy_command}"
 
     @property
     def options(self) -> list[str]:
         """The command-line options that select the pipeline."""
         if self.target is not None:
             return self.target.options
-        return ["--stack", str(self.stack), *self.access.options()]
+        return ["--stack", str(self.stack), *self.access.build_options()]
 
     def command(self, *words: str) -> str:
         """Build a `retrain` command for this pipeline that can be pasted into a shell."""
@@ -122,7 +122,7 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
     Raises:
         OperatorError: the pipeline wasn't found, or its stack's file is invalid.
     """
-    stack_file = stack_file_of(stack)
+    stack_file = build_stack_file_path(stack)
     if state_machine_arn or not os.path.lexists(stack_file):
         return _find_deployed_pipeline(stack, state_machine_arn, access)
 

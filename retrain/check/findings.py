@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from functions.common.messages import add_pipeline_options
 from functions.planning.plan_run import read_view
 from functions.run.execution_data import identify_run
-from retrain.account.function_clients import function_clients
+from retrain.account.function_clients import redirect_function_clients
 from retrain.account.option_words import imagine_execution
 
 if TYPE_CHECKING:
@@ -102,5 +102,5 @@ class Account:
     def _read_run_view(self, request: RunRequest) -> RunView:
         """Read what the plan function would find in a run with this request."""
         run = identify_run(imagine_execution(request))
-        with function_clients(self.pipeline.access) as client:
+        with redirect_function_clients(self.pipeline.access) as client:
             return read_view(client, self.pipeline.settings, run)

@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from functions.common.formatting import format_count
-from retrain.account.errors import one_line
+from retrain.account.errors import join_lines
 from retrain.check.findings import shorten_list
 
 if TYPE_CHECKING:
@@ -247,4 +247,4 @@ def _format_resource_name(urn: str) -> str:
 
 def _format_error(diagnostic: Mapping[str, str]) -> str:
     """Return the engine's error message in one line."""
-    return one_line(diagnostic["message"]).removeprefix("error: ")
+    return join_lines(diagnostic["message"]).removeprefix("error: ")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
-from retrain.account.output import UNLIMITED, result_console, wrap_text
+from retrain.account.output import UNLIMITED_WIDTH, result_console, wrap_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -60,7 +60,7 @@ class _Columns(NamedTuple):
 
 
 def render_lines(
-    lines: Iterable[Line], width: int = UNLIMITED, *, has_bars: bool = False
+    lines: Iterable[Line], width: int = UNLIMITED_WIDTH, *, has_bars: bool = False
 ) -> Iterator[Text]:
     """Yield the lines as texts, in which all lines of one depth have the same columns.
 

@@ -20,7 +20,7 @@ from functions.personalize.tags import read_tags
 from functions.personalize.trainings import list_untagged_versions, read_metrics
 from functions.run.execution_data import identify_run, parse_request, parse_scheduled_time
 from retrain.account.access import read_if_exists
-from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
+from retrain.account.errors import AWS_ERRORS, OperatorError, explain_aws_error
 from retrain.account.triggers import find_schedule, find_trigger
 from retrain.look.measured import MeasuredVersion, choose_metric
 from retrain.look.run_events import EventReader
@@ -270,7 +270,7 @@ async def _capture_error(request: Awaitable[Value]) -> Value | OperatorError:
     try:
         return await request
     except AWS_ERRORS as error:
-        return aws_error(error)
+        return explain_aws_error(error)
 
 
 async def _read_runs(target: Target) -> list[ShownRun]:

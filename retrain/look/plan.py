@@ -18,12 +18,12 @@ from functions.run.admission import pause_for_deletion
 from functions.run.execution_data import identify_run
 from functions.run.execution_input import find_input_problems
 from retrain.account.errors import EXIT_FAILED
-from retrain.account.function_clients import function_clients
+from retrain.account.function_clients import redirect_function_clients
 from retrain.account.option_words import (
     build_request,
+    format_input_problem,
     imagine_execution,
-    in_words_of_options,
-    options_of,
+    to_options,
 )
 from retrain.account.output import print_json, print_message, print_result
 from retrain.account.target import PipelineOptions
@@ -128,7 +128,7 @@ def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document
     if input_problems:
         return {**document, "problems": [*map(_explain_input_problem, input_problems)]}
 
-    with function_clients(pipeline.access) as client:
+    with redirect_function_clients(pipeline.access) as client:
         view = read_view(client, pipeline.settings, identify_run(execution))
         # A refused run has these notes, too.
         document["notes"] += _list_data_notes(pipeline, view)
@@ -136,7 +136,7 @@ def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document
 
 
 def _explain_input_problem(problem: InputProblem) -> Message:
-    return Message(text=in_words_of_options(problem))
+    return Message(text=format_input_problem(problem))
 
 
 def _plan_steps(client: PersonalizeClient, view: RunView) -> Document:
@@ -282,4 +282,4 @@ def _print_next_command(
     elif pipeline.target is None:
         print_message(f"next: `{pipeline.deploy_command}` deploys the pipeline")
     elif document["outcome"] == "RUN":
-        print_message(f"next: `{pipeline.command('start', *options_of(request))}` starts a run")
+        print_message(f"next: `{pipeline.command('start', *to_options(request))}` starts a run")

@@ -28,7 +28,7 @@ from functions.report.mail import format_headline
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json, result_console
 from retrain.account.target import Target
-from retrain.account.triggers import EXPORT_STARTS, describe_schedule, find_next_time
+from retrain.account.triggers import EXPORT_EFFECTS, compute_next_time, describe_schedule
 from retrain.look.lines import STYLES, Line, print_lines, render_lines
 from retrain.look.measured import draw_sparkline
 from retrain.look.pipeline_status import StatusReader, read_last_reports
@@ -244,7 +244,7 @@ def _describe_end(run: ShownRun) -> str:
 
 def _trigger_lines(trigger: RuleTypeDef | None) -> Iterator[Line]:
     if trigger is not None:
-        yield Line(0, "new export", EXPORT_STARTS[trigger["State"]])
+        yield Line(0, "new export", EXPORT_EFFECTS[trigger["State"]])
 
 
 def _alarm_lines(alarms: Sequence[RingingAlarm]) -> Iterator[Line]:
@@ -335,7 +335,7 @@ def _schedule_document(
 
     next_at = None
     if schedule["State"] == "ENABLED":
-        next_at = find_next_time(schedule, read_at)
+        next_at = compute_next_time(schedule, read_at)
     return {
         "state": schedule["State"],
         "expression": schedule["ScheduleExpression"],

@@ -14,7 +14,7 @@ from functions.personalize.tags import BLOCKED_VERSION_TAG, read_tags
 from functions.personalize.trainings import describe_version, list_untagged_versions
 from functions.rules.trainings import SolutionState, find_later_deletion
 from retrain.account.access import read_if_exists
-from retrain.account.errors import AWS_ERRORS, OperatorError, aws_error
+from retrain.account.errors import AWS_ERRORS, OperatorError, explain_aws_error
 from retrain.names import is_named, short_name
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def build_deletion_warning(client: PersonalizeClient, version_arn: str) -> str |
     try:
         deletion = _find_later_deletion(client, version_arn)
     except AWS_ERRORS as error:
-        return f"it is not known whether users were deleted since its training: {aws_error(error)}"
+        reason = explain_aws_error(error)
+        return f"it is not known whether users were deleted since its training: {reason}"
 
     if deletion is None:
         return None

@@ -17,7 +17,7 @@ from retrain.account.errors import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     OperatorError,
-    aws_error,
+    explain_aws_error,
 )
 from retrain.account.output import (
     message_console,
@@ -132,10 +132,10 @@ def _poll(target: Target, events: EventReader, screen: Screen) -> None:
         description = events.client.describe_execution(executionArn=run.execution.arn)
         events.read_new_events()
     except NO_RESPONSE_ERRORS as error:
-        screen.print_once(Line(0, f"{aws_error(error)}; trying again"))
+        screen.print_once(Line(0, f"{explain_aws_error(error)}; trying again"))
     except AWS_ERRORS as error:
         way_out = _describe_way_back(target, run)
-        raise OperatorError(f"{aws_error(error)}; {way_out}") from error
+        raise OperatorError(f"{explain_aws_error(error)}; {way_out}") from error
     else:
         run.read_execution(parse_execution(description))
         screen.show()

@@ -13,7 +13,7 @@ import components
 from components.args import to_config
 from retrain.account.environment import restore_environment
 from retrain.account.errors import OperatorError
-from retrain.account.stack_config import read_args, readable_project
+from retrain.account.stack_config import open_readable_project, read_args
 from retrain.rehearsal.data import SAMPLE_FOLDER, read_data
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def open_stack(name: str, data_dir: Path | None) -> Iterator[Stack]:
     # The program of an installed package imports the modules that this process has already.
     sys.modules.setdefault("personalize_retraining", components)
 
-    with readable_project(name) as folder, restore_environment():
+    with open_readable_project(name) as folder, restore_environment():
         _hide_real_account()
         # When the emulator has ended, threads of an interrupted deployment give up at once.
         os.environ["AWS_MAX_ATTEMPTS"] = "2"

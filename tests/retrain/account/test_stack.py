@@ -8,7 +8,7 @@ from retrain.account import pulumi_cli
 from retrain.account.errors import OperatorError
 from retrain.account.project_files import read_project
 from retrain.account.pulumi_cli import preview, read_outputs, read_state
-from retrain.account.stack_config import read_args, readable_project
+from retrain.account.stack_config import open_readable_project, read_args
 from tests.program.sample_stack import PROJECT, ROOT, SOLUTION, texts
 
 
@@ -48,7 +48,7 @@ def test_a_failure_of_the_cli_is_one_line_as_in_the_golden_file(
     lines = [f"no CLI:\n  {message(read_outputs, 'dev')}\n"]
     for name, (stack, code) in FAILURES.items():
         install_pulumi(code=code)
-        monkeypatch.setattr(pulumi_cli, "CLI_SECONDS", 0.5 if name == "no end" else 120)
+        monkeypatch.setattr(pulumi_cli, "READ_TIMEOUT", 0.5 if name == "no end" else 120)
         lines.append(f"{name}:\n  {message(read_outputs, stack)}\n")
 
     (folder / "Pulumi.yaml").unlink()
@@ -63,7 +63,7 @@ FAILED_PLAN = {"diagnostics": [{"severity": "error", "message": "denied"}]}
 def test_a_preview_changes_nothing_and_calls_aws_like_the_command(install_pulumi):
     call = install_pulumi(PLAN, code="import os; assert os.environ['AWS_PROFILE'] == 'ops'")
     for refresh, option in ((True, ["--refresh"]), (False, [])):
-        document = preview("prod", refresh=refresh, variables={"AWS_PROFILE": "ops"})
+        document = preview("prod", refresh=refresh, env={"AWS_PROFILE": "ops"})
         assert document == PLAN
         options = "--stack prod --non-interactive --color never"
         assert call() == ["preview", "--json", *option, *options.split()]
@@ -84,7 +84,7 @@ def test_a_preview_that_failed_has_its_errors_or_the_reason_of_the_cli(install_p
         else:
             assert preview_of("prod") == expected
 
-    monkeypatch.setattr(pulumi_cli, "PREVIEW_SECONDS", 0.5)
+    monkeypatch.setattr(pulumi_cli, "PREVIEW_TIMEOUT", 0.5)
     install_pulumi(code="import time; time.sleep(60)")
     late = "the Pulumi CLI has not read stack prod within 0.5 seconds; try again, or see "
     late += "what `pulumi preview --refresh` says"
@@ -92,7 +92,7 @@ def test_a_preview_that_failed_has_its_errors_or_the_reason_of_the_cli(install_p
 
 
 def preview_of(stack):
-    return preview(stack, refresh=True, variables={})
+    return preview(stack, refresh=True, env={})
 
 
 def test_the_state_of_a_stack_is_what_the_cli_exports(install_pulumi):
@@ -133,7 +133,7 @@ def test_the_cli_resolves_an_environment_and_secrets_stay_encrypted(folder, inst
     entries = {key: {"value": value, "secret": False} for key, value in texts({}).items()}
     token = {"datadog:apiKey": {"value": "", "secret": True}}
     call = install_pulumi({**entries, **token})
-    with readable_project("prod") as resolved:
+    with open_readable_project("prod") as resolved:
         assert read_project(resolved, "prod", {}).config.items() >= texts({}).items()
         document = json.loads((resolved / "Pulumi.prod.yaml").read_text())
         assert document["config"]["datadog:apiKey"] == {"secure": ""}

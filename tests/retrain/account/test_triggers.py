@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from emulator.server.slots import find_next_slot
-from retrain.account.triggers import find_next_time
+from retrain.account.triggers import compute_next_time
 
 CHANGED_AT = datetime(2026, 11, 24, 10, 0, 30, 700_000, tzinfo=UTC)
 
@@ -38,14 +38,14 @@ def test_the_next_time_is_the_one_at_which_the_emulator_starts_a_run(expression,
     for day in (CHANGED_AT, datetime(2027, 3, 13, tzinfo=UTC), datetime(2027, 3, 27, tzinfo=UTC)):
         for hours in range(40):
             now = day + timedelta(hours=hours)
-            assert find_next_time(asked, now) == find_next_slot(timing, now), now
+            assert compute_next_time(asked, now) == find_next_slot(timing, now), now
 
     for day in (datetime(2026, 10, 24, 12, tzinfo=UTC), datetime(2026, 10, 31, tzinfo=UTC)):
         for hours in range(40):
             now = day + timedelta(hours=hours)
-            assert find_next_time(asked, now) == find_next_slot(timing, now), now
+            assert compute_next_time(asked, now) == find_next_slot(timing, now), now
 
 
 def test_a_time_that_is_not_known_is_none():
     for expression in ("at(2026-12-01T09:00:00)", "cron(0 3 LW * ? *)", "cron(0 3 1 1 ? 2026)"):
-        assert find_next_time(schedule(expression), CHANGED_AT) is None
+        assert compute_next_time(schedule(expression), CHANGED_AT) is None

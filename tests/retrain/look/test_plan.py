@@ -13,7 +13,7 @@ from functions.rules.deployments import format_verdict
 from functions.run.execution_input import InputProblem
 from retrain.account import target
 from retrain.account.errors import OperatorError
-from retrain.account.option_words import in_words_of_options
+from retrain.account.option_words import format_input_problem
 from tests.program.sample_stack import SOLUTION
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
@@ -99,6 +99,6 @@ def test_a_verdict_that_people_know_is_not_reported_beside_a_campaign_that_is_up
 
 def test_a_problem_names_the_option_and_the_solutions():
     text = f'"movie" is unknown; expected one of ["{SOLUTION}", "{SOLUTION}-2"]'
-    assert in_words_of_options(InputProblem("solutions", text)) == (
+    assert format_input_problem(InputProblem("solutions", text)) == (
         '--solution: "movie" is unknown; expected one of ["movies-for-you", "movies-for-you-2"]'
     )
