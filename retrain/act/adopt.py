@@ -1,4 +1,4 @@
-"""The command `adopt`: writes a stack file for an existing dataset group."""
+"""The command `adopt`, which writes a stack file for an existing dataset group."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from retrain.act.adopted_group import AdoptedGroup, Config
 
 COMMAND_WIDTH = 32
+"""The width to which the suggested commands are padded, so that the comments after them align."""
 
 
 @command
@@ -58,7 +59,7 @@ def adopt(
     builder = GroupConfigBuilder(access.personalize, access.client("s3"), dataset_group_arn)
     adopted = builder.build()
 
-    # Nothing is written before everything was read.
+    # Don't write anything before all reads have succeeded.
     project_files = write_project(pulumi_cli.PROJECT_DIR)
     stack_file.write_text(_format_file(group, adopted), encoding="utf-8")
     problems = _find_problems(stack)
@@ -82,7 +83,7 @@ def adopt(
 
 
 def _choose_file(stack: str, *, may_overwrite: bool) -> Path:
-    """Choose the file of the stack, before anything is asked of AWS."""
+    """Choose the path of the new stack file. Raise OperatorError if it already exists."""
     stack_file = build_stack_file_path(stack)
     if os.path.lexists(stack_file) and not may_overwrite:
         raise OperatorError(
@@ -93,7 +94,7 @@ def _choose_file(stack: str, *, may_overwrite: bool) -> Path:
 
 
 def _parse_group_arn(group_arn: str) -> Arn:
-    """Take the ARN of a dataset group apart, or say how to find the right one."""
+    """Parse the ARN of a dataset group. Raise OperatorError if it isn't one."""
     error = DATASET_GROUP(group_arn)
     arn = parse_arn(group_arn)
     if arn is None or error:
@@ -106,8 +107,8 @@ def _parse_group_arn(group_arn: str) -> Arn:
 
 
 def _format_file(group: Arn, adopted: AdoptedGroup) -> str:
-    """Format the file of the stack, which begins with what to do before the first run."""
-    # Nobody can deploy the file to another account by mistake.
+    """Format the stack file, with a to-do list for the first run at the top."""
+    # The provider then refuses to deploy the stack to a different account by mistake.
     provider_config = {"aws:region": group.region, "aws:allowedAccountIds": [group.account]}
     introduction = [
         f"Written by `retrain adopt` from the dataset group {group.name}.",
@@ -121,18 +122,18 @@ def _format_file(group: Arn, adopted: AdoptedGroup) -> str:
 
 
 def _find_problems(stack: str) -> list[str]:
-    """List what `pulumi preview` would refuse in the file that was just written."""
+    """List what `pulumi preview` would complain about in the file that we've just written."""
     try:
         read_args(stack)
-    except OperatorError as refused:
-        return [line.strip() for line in str(refused).splitlines()]
+    except OperatorError as error:
+        return [line.strip() for line in str(error).splitlines()]
     return []
 
 
 def _print_files(
     project_files: Sequence[str], file_name: str, adopted: AdoptedGroup, problems: Sequence[str]
 ) -> None:
-    """Print what was written, and what has to be changed in it."""
+    """Print which files were written, what the stack file contains, and what to correct in it."""
     if project_files:
         print_result(f"{', '.join(project_files)} are a new Pulumi project.")
     print_result("\n".join([f"{file_name} has:", *_list_contents(adopted.config)]))
@@ -144,7 +145,7 @@ def _print_files(
 
 
 def _list_contents(config: Config) -> Iterator[str]:
-    """Yield a line for each dataset, solution and campaign in the config."""
+    """Yield an indented line for each dataset, solution and campaign in the config."""
     for key, dataset in config["datasets"].items():
         yield f"  import {key} from {dataset['dataLocation']}"
 
@@ -155,11 +156,12 @@ def _list_contents(config: Config) -> Iterator[str]:
 
 
 def _list_notes(adopted: AdoptedGroup) -> list[str]:
+    """Turn the notes into list items."""
     return [f"- {note}" for note in adopted.notes]
 
 
 def _print_next_steps(stack: str, access: Access, *, is_new_project: bool) -> None:
-    """Print the commands that lead from the stack's file to a deployed stack."""
+    """Print what to do next, step by step, until the stack is deployed."""
     print_result(
         f"\nIn Pulumi.{stack}.yaml, set retrainingRate, timezone and notifications, and check the "
         "user of each probe. Then:"
@@ -174,7 +176,7 @@ def _print_next_steps(stack: str, access: Access, *, is_new_project: bool) -> No
         "deploy it": ["pulumi", "up", "--stack", stack],
     }
     if not is_new_project:
-        # Whoever has a checkout has installed them.
+        # This command is running in a checkout, so its requirements are already installed.
         del commands["install the requirements"]
 
     for purpose, words in commands.items():

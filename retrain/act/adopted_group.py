@@ -1,4 +1,4 @@
-"""Turns what Personalize knows about a dataset group into a pipeline's config."""
+"""Derives a pipeline's config from the resources in an existing dataset group."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 
 Config = dict[str, Any]
 DAY_PATTERN = re.compile(r"20[0-9]{2}([-/]?)[0-9]{2}\1[0-9]{2}(?![0-9])")
-"""A date in a location, in the form of `{date}` or in another one."""
+"""A date in an S3 location, such as 2026-11-29, 2026/11/29 or 20261129."""
 PREFERRED_METRICS = (
     *(NDCG_AT_10, f"{MRR}_at_25", "precision_at_10"),
     *("average_rewards_at_k", "trend_prediction_accuracy", "coverage"),
 )
-"""The metrics for a quality gate, the best first. A solution has some of them."""
+"""Metrics for a quality gate, in order of preference. A solution has only some of them."""
 RANKED_ITEM_COUNT = 3
-"""The number of items that a probe of a ranking sends. A probe needs at least one."""
+"""How many items the probe of a ranking sends. It needs at least one."""
 
 
 class AdoptedGroup(NamedTuple):
-    """A config that retrains what is in a dataset group."""
+    """A config that retrains the solutions of a dataset group, and notes for the operator."""
 
     config: Config
     notes: list[str]
-    """What was left out or not found out, and what should be changed before the first run."""
+    """What was left out or couldn't be determined, and what to change before the first run."""
 
 
 class GroupConfigBuilder:
-    """Builds a config from a dataset group, and notes what a person has to know about it."""
+    """Builds a config for a dataset group, and collects notes for the operator on the way."""
 
     def __init__(self, client: PersonalizeClient, s3: S3Client, group_arn: str) -> None:
         self._client = client
@@ -59,7 +59,10 @@ class GroupConfigBuilder:
         self._notes: list[str] = []
 
     def build(self) -> AdoptedGroup:
-        """Build the config. Raise OperatorError if there is no such group, or nothing to import."""
+        """Build the config.
+
+        Raises OperatorError if the group doesn't exist, or if no dataset has ever been imported.
+        """
         self._require_group()
         import_jobs = self._read_last_imports()
         solution_arns = self._list_solution_arns()
@@ -76,7 +79,7 @@ class GroupConfigBuilder:
         return AdoptedGroup(config, self._notes)
 
     def _require_group(self) -> None:
-        """Raise OperatorError if the group doesn't exist."""
+        """Raise OperatorError if the dataset group doesn't exist."""
         region, account = self._group_arn.split(":")[3:5]
 
         try:
@@ -88,7 +91,10 @@ class GroupConfigBuilder:
             ) from error
 
     def _read_last_imports(self) -> dict[str, DatasetImportJobTypeDef]:
-        """Read the newest ACTIVE import job of each dataset, by the dataset's config key."""
+        """Map each dataset's config key to its last successful import job.
+
+        Datasets without one are left out, because we don't know where their exports are.
+        """
         import_jobs = {}
         for key, dataset_arn in self._list_datasets().items():
             job = self._read_last_import(dataset_arn)
@@ -107,7 +113,7 @@ class GroupConfigBuilder:
         return import_jobs
 
     def _list_datasets(self) -> dict[str, str]:
-        """Map the config key of each dataset in the group to its ARN, in the order of the keys."""
+        """Map each dataset's config key to its ARN, in the order of the fields in DatasetsArgs."""
         pages = self._client.get_paginator("list_datasets").paginate(
             datasetGroupArn=self._group_arn
         )
@@ -123,12 +129,13 @@ class GroupConfigBuilder:
         return arn_by_key
 
     def _read_last_import(self, dataset_arn: str) -> DatasetImportJobTypeDef | None:
+        """Describe the last successful import job of a dataset, or return None if it has none."""
         jobs = list_import_jobs(self._client, dataset_arn)
         active_jobs = [job for job in jobs if is_active(job["status"])]
         if not active_jobs:
             return None
 
-        # The list has neither the location nor the role of a job.
+        # ListDatasetImportJobs returns neither the location nor the role.
         newest = max(active_jobs, key=itemgetter("lastUpdatedDateTime"))
         response = self._client.describe_dataset_import_job(
             datasetImportJobArn=newest["datasetImportJobArn"]
@@ -136,7 +143,7 @@ class GroupConfigBuilder:
         return response["datasetImportJob"]
 
     def _build_dataset(self, key: str, job: DatasetImportJobTypeDef) -> Config:
-        """Configure a dataset with the location and the mode of its last import."""
+        """Configure a dataset like its last import, and note if the location contains a date."""
         location = job["dataSource"]["dataLocation"]
         if DAY_PATTERN.search(location):
             dated_location = DAY_PATTERN.sub(DATE_PLACEHOLDER, location)
@@ -149,10 +156,13 @@ class GroupConfigBuilder:
         return {"datasetArn": job["datasetArn"], "dataLocation": location, "importMode": mode}
 
     def _build_import_role(self, import_jobs: Iterable[DatasetImportJobTypeDef]) -> Config:
-        """Configure the role with which all imports have read the exports, if it's a single one."""
+        """Configure the import role if all jobs had the same one, or return {}.
+
+        Without an import role in its config, the stack creates one.
+        """
         role_arns = set()
         for job in import_jobs:
-            # A role that only runs have used may go when its stack is destroyed.
+            # Ignore jobs that a run created, because their role may be deleted with its stack.
             if RUN_TAG not in read_tags(self._client, job["datasetImportJobArn"]):
                 role_arns.add(job["roleArn"])
 
@@ -161,6 +171,7 @@ class GroupConfigBuilder:
         return {"importRoleArn": role_arns.pop()}
 
     def _list_solution_arns(self) -> list[str]:
+        """List the ACTIVE solutions, and note if there are none."""
         pages = self._client.get_paginator("list_solutions").paginate(
             datasetGroupArn=self._group_arn
         )
@@ -174,7 +185,10 @@ class GroupConfigBuilder:
         return solution_arns
 
     def _list_active_arns(self, resource_type: str, pages: Iterable[Any]) -> list[str]:
-        """List the ARNs of the ACTIVE resources, sorted, and note the resources left out."""
+        """List the ARNs of ACTIVE resources, sorted, and note which other ones are left out.
+
+        `resource_type` is the prefix of the keys in the responses, for example `campaign`.
+        """
         status_by_arn = {
             summary[f"{resource_type}Arn"]: summary["status"]
             for page in pages
@@ -190,7 +204,7 @@ class GroupConfigBuilder:
         return active_arns
 
     def _build_solution(self, solution_arn: str, probe_values: Config) -> Config:
-        """Configure a solution with its campaigns, and a gate for a metric that it has."""
+        """Configure a solution with its campaigns, their probe and a quality gate."""
         solution = self._client.describe_solution(solutionArn=solution_arn)["solution"]
         recipe = find_recipe(short_name(solution.get("recipeArn", "")))
 
@@ -202,7 +216,10 @@ class GroupConfigBuilder:
         return {**config, **gate}
 
     def _build_gate(self, solution: SolutionTypeDef, recipe: Recipe | None) -> Config:
-        """Configure a quality gate for the best metric that the solution has."""
+        """Configure a quality gate for the first of PREFERRED_METRICS that the solution has.
+
+        If it has none of them, the gate is turned off, and a note says why.
+        """
         metrics = self._list_metrics(solution["solutionArn"], recipe)
         for metric in PREFERRED_METRICS:
             if metric in metrics:
@@ -215,7 +232,7 @@ class GroupConfigBuilder:
         return {"qualityGateEnabled": False}
 
     def _list_metrics(self, solution_arn: str, recipe: Recipe | None) -> Collection[str]:
-        """List the metrics of the newest version, or what the recipe's versions may have."""
+        """List the metrics of the newest ACTIVE version, or else all that the recipe can have."""
         # The versions are sorted, newest first.
         for version in list_versions(self._client, solution_arn):
             if is_active(version["status"]):
@@ -226,7 +243,7 @@ class GroupConfigBuilder:
         return recipe.metrics
 
     def _build_campaigns(self, solution: SolutionTypeDef, probe: Config | None) -> list[Config]:
-        """Configure the campaigns of a solution, with the same probe for each of them."""
+        """Configure the campaigns of a solution, all with the same probe, if there is one."""
         pages = self._client.get_paginator("list_campaigns").paginate(
             solutionArn=solution["solutionArn"]
         )
@@ -242,10 +259,10 @@ class GroupConfigBuilder:
         return [{"campaignArn": arn} for arn in campaign_arns]
 
     def _read_probe_values(self, import_jobs: Iterable[DatasetImportJobTypeDef]) -> Config:
-        """Read a value for each key of a probe from the exports, as far as we may read them."""
+        """Find a value for each probe key in the exports, or an empty one if we can't read them."""
         user_ids: Counter[str] = Counter()
         item_ids: Counter[str] = Counter()
-        # The interactions come first, so users and items with interactions are found.
+        # Interactions are counted first, so the first IDs are ones that have interactions.
         for job in import_jobs:
             export = read_export(self._s3, job["dataSource"]["dataLocation"])
             user_ids += export.count_values("USER_ID")
@@ -259,7 +276,7 @@ class GroupConfigBuilder:
 
 
 def _choose_probe(recipe: Recipe | None, values: Config) -> Config | None:
-    """Choose the keys that a recipe takes. Return None if one of them has no value."""
+    """Build a probe from the values that a recipe takes, or return None if one is missing."""
     if recipe is None or recipe.operation == "GetActionRecommendations":
         return None
 

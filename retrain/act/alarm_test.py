@@ -1,4 +1,4 @@
-"""The command `test-alarm`: sends a test alarm to the topic, and prints who gets its messages."""
+"""The command `test-alarm`, which proves that an alarm reaches the topic and its subscribers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from retrain.account.access import Access
 
 TESTED_ALARM = "run-failed"
-"""The end of the name of the alarm that is tested."""
-DEADLINE = timedelta(seconds=60)
-"""CloudWatch executes the actions of an alarm within seconds."""
+"""The alarm's name, without the pipeline's name before it and Pulumi's suffix after it."""
+NOTIFICATION_TIMEOUT = timedelta(seconds=60)
+"""This is ample, because CloudWatch executes an alarm's actions within seconds."""
 POLL_SECONDS = 2
-MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+"""How far this machine's clock may be behind that of AWS."""
 
 
 @command
@@ -44,7 +45,7 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     """
     topic_arn = target.settings["notifications"]["topicArn"]
     alarm = _find_alarm(target)
-    _ring(target.access, alarm, topic_arn)
+    _trigger_alarm(target.access, alarm, topic_arn)
 
     confirmed = _print_subscribers(target.access, alarm["AlarmName"], topic_arn, as_json=as_json)
     if not confirmed:
@@ -58,13 +59,13 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
 def _print_subscribers(
     access: Access, alarm_name: str, topic_arn: str, *, as_json: bool
 ) -> list[str]:
-    """Print who gets the messages of the topic, and return the confirmed addresses."""
+    """Print who has subscribed to the topic, and return the confirmed addresses."""
     subscriptions = list_subscriptions(access, topic_arn)
-    confirmed = [row.address for row in subscriptions if row.is_confirmed]
-    pending = [row.address for row in subscriptions if not row.is_confirmed]
-    # SNS evaluates a filter policy after this test. The history of an alarm ends with the topic, so
-    # nothing shows whether a message got through.
-    filtered = [row.address for row in read_filter_policies(access, subscriptions)]
+    confirmed = [item.address for item in subscriptions if item.is_confirmed]
+    pending = [item.address for item in subscriptions if not item.is_confirmed]
+    # An alarm's history ends when the topic has the message, so we can't see whether it passed a
+    # subscription's filter policy. All we can do is warn.
+    filtered = [item.address for item in read_filter_policies(access, subscriptions)]
 
     if as_json:
         addresses = {"confirmed": confirmed, "filtered": filtered, "pending": pending}
@@ -83,7 +84,7 @@ def _print_subscribers(
 
 
 def _find_alarm(target: Target) -> Mapping[str, str]:
-    """Find the alarm about failed runs. Raise OperatorError if somebody has deleted it."""
+    """Find the pipeline's alarm about failed runs. Raise OperatorError if it doesn't exist."""
     prefix = f"{pipeline_name(target.settings)}-{TESTED_ALARM}-"
     response = target.access.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix)
     alarms: Sequence[Mapping[str, str]] = response["MetricAlarms"]
@@ -96,14 +97,17 @@ def _find_alarm(target: Target) -> Mapping[str, str]:
     return alarms[0]
 
 
-def _ring(access: Access, alarm: Mapping[str, str], topic_arn: str) -> None:
-    """Set an alarm to ALARM until it has notified the topic, and then back to its former state."""
+def _trigger_alarm(access: Access, alarm: Mapping[str, str], topic_arn: str) -> None:
+    """Set an alarm to ALARM, wait until it has notified the topic, and restore its state.
+
+    The state is restored even if the wait fails or is interrupted.
+    """
     client = access.client("cloudwatch")
     alarm_name = alarm["AlarmName"]
     reason = f"A test of retrain test-alarm by {access.fetch_caller_arn()}. No run failed."
 
     try:
-        # CloudWatch only notifies the topic if the state changes, and it may be ALARM already.
+        # The alarm may already be in ALARM, but CloudWatch only notifies the topic of a change.
         client.set_alarm_state(AlarmName=alarm_name, StateValue="OK", StateReason=reason)
         client.set_alarm_state(AlarmName=alarm_name, StateValue="ALARM", StateReason=reason)
         print_message(f"{alarm_name} is in ALARM for this test")
@@ -118,15 +122,18 @@ def _ring(access: Access, alarm: Mapping[str, str], topic_arn: str) -> None:
 
 
 def _wait_for_notification(access: Access, alarm_name: str, topic_arn: str) -> None:
-    """Wait until an alarm has notified the topic. Raise FailedError if it does not in time."""
+    """Poll the alarm's history until it has notified the topic.
+
+    Raises FailedError if the notification fails, or doesn't appear in time.
+    """
     client = access.client("cloudwatch")
     began_at = clock.now() - timedelta(seconds=1)
-    while clock.now() < began_at + DEADLINE:
+    while clock.now() < began_at + NOTIFICATION_TIMEOUT:
         history = client.describe_alarm_history(
             AlarmName=alarm_name,
             HistoryItemType="Action",
             StartDate=began_at,
-            EndDate=clock.now() + MAX_CLOCK_DIFFERENCE,
+            EndDate=clock.now() + MAX_CLOCK_SKEW,
         )
         actions = [loads(item["HistoryData"]) for item in history["AlarmHistoryItems"]]
         if any(_has_succeeded(action, alarm_name, topic_arn) for action in actions):
@@ -134,13 +141,14 @@ def _wait_for_notification(access: Access, alarm_name: str, topic_arn: str) -> N
         clock.sleep(POLL_SECONDS)
 
     raise FailedError(
-        f"the history of {alarm_name} shows no action after {DEADLINE.seconds} seconds; look at it "
-        f"with `aws cloudwatch describe-alarm-history --alarm-name {alarm_name}`"
+        f"the history of {alarm_name} shows no action after {NOTIFICATION_TIMEOUT.seconds} "
+        "seconds; look at it with `aws cloudwatch describe-alarm-history --alarm-name "
+        f"{alarm_name}`"
     )
 
 
 def _has_succeeded(action: Mapping[str, Any], alarm_name: str, topic_arn: str) -> bool:
-    """Check if an action of an alarm has succeeded. Raise FailedError if it has failed."""
+    """Return True if an action in the alarm's history succeeded. Raise FailedError if it failed."""
     state = action.get("actionState")
     if state == "Failed":
         raise FailedError(

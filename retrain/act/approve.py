@@ -1,4 +1,7 @@
-"""The command `approve`: the answer of a person about a version that is waiting for approval."""
+"""The command `approve`, with which a person approves or refuses a solution version.
+
+The *answer* is stored in the version's tags. After an approval, a new run deploys the version.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ def approve(
 
 
 def _require_deployment(candidate: Candidate, deployments: Sequence[ExpectedDeployment]) -> None:
-    """Raise FailedError if no campaign would get the version, so that nobody waits for it."""
+    """Raise FailedError if no campaign would get the version, because approving it is pointless."""
     obstacles = [deployment.obstacle for deployment in deployments if deployment.obstacle]
     if len(obstacles) == len(deployments):
         reason = "; ".join(obstacles) or "its solution has no campaign"
@@ -80,7 +83,7 @@ def _require_deployment(candidate: Candidate, deployments: Sequence[ExpectedDepl
 def _print_metrics(
     target: Target, candidate: Candidate, deployments: Sequence[ExpectedDeployment]
 ) -> None:
-    """Print the offline metrics of a version beside those of the version at each campaign."""
+    """Print the candidate's offline metrics beside those of each campaign's served version."""
     client = target.access.personalize
     metrics = read_metrics(client, candidate.arn)
     for deployment in deployments:
@@ -96,24 +99,26 @@ def _print_metrics(
 
 
 def _compare_metrics(
-    deployment: ExpectedDeployment, new: Mapping[str, float], served: Mapping[str, float]
+    deployment: ExpectedDeployment,
+    new_metrics: Mapping[str, float],
+    served_metrics: Mapping[str, float],
 ) -> list[MetricComparison]:
     """Compare all metrics of two versions, sorted by name.
 
-    What the gate compares says more than two values, because it may be relative to a baseline.
+    Where the quality gate compares a metric, we show its comparison, which may include a baseline.
     """
     gate_metrics = {comparison["metric"] for comparison in deployment.comparisons}
-    others: list[MetricComparison] = [
-        {"metric": metric, "new": new[metric], "served": served.get(metric)}
-        for metric in new.keys() - gate_metrics
+    other_comparisons: list[MetricComparison] = [
+        {"metric": metric, "new": new_metrics[metric], "served": served_metrics.get(metric)}
+        for metric in new_metrics.keys() - gate_metrics
     ]
-    return sorted([*deployment.comparisons, *others], key=itemgetter("metric"))
+    return sorted([*deployment.comparisons, *other_comparisons], key=itemgetter("metric"))
 
 
 def _list_warnings(
     target: Target, candidate: Candidate, deployments: Sequence[ExpectedDeployment]
 ) -> Iterator[str]:
-    """Yield what speaks against an approval, or delays the deployment."""
+    """Yield what the operator should know before an approval, such as a run to wait for."""
     for deployment in deployments:
         if deployment.obstacle is not None:
             yield deployment.obstacle
@@ -133,7 +138,7 @@ def _list_warnings(
 
 
 def _refuse_version(target: Target, candidate: Candidate, *, as_json: bool) -> None:
-    """Write the refusal on the version, and print what follows from it."""
+    """Tag the version as refused, and print what that means."""
     _write_answer(target, candidate, "REFUSED")
     if as_json:
         print_json({"versionArn": candidate.arn, "answer": "REFUSED", "executionArn": None})
@@ -147,7 +152,11 @@ def _refuse_version(target: Target, candidate: Candidate, *, as_json: bool) -> N
 
 
 def _approve_version(target: Target, candidate: Candidate, *, as_json: bool) -> None:
-    """Write the approval on the version, unless it is there already, and start the deployment."""
+    """Tag the version as approved, and start a run that deploys it.
+
+    If it was approved before, the tag is kept. Its run may not have been started, though, so we try
+    again.
+    """
     tags = candidate.tags
     if candidate.answer != "APPROVED":
         tags = _write_answer(target, candidate, "APPROVED")
@@ -165,22 +174,26 @@ def _approve_version(target: Target, candidate: Candidate, *, as_json: bool) -> 
 
 
 def _write_answer(target: Target, candidate: Candidate, answer: ApprovalStatus) -> Tags:
-    """Write an answer on the version, with the caller's name. Return the tag with the answer."""
+    """Store an answer in the version's tags, with the caller's ARN. Return the new tags."""
     tags = build_approval_tags(answer, clock.now(), target.access.build_caller_tag())
     write_tags(target.access.personalize, candidate.arn, tags)
     return tags
 
 
 def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
-    """Start the execution that deploys an approved version, and return its ARN.
+    """Start an execution that deploys an approved version, and return the execution's ARN.
 
-    Its name comes from the version and the answer, so a second call starts no second execution.
-    Raises FailedError then.
+    The execution's name is derived from the version and its approval, so that each approval starts
+    at most one execution.
+
+    Raises:
+        FailedError: the execution was already started for this approval.
+        OperatorError: AWS refused to start it, so the operator has to approve again.
     """
     client = target.access.step_functions
     approval = parse_approval(tags)
     assert approval is not None, "the version was approved"
-    # The name of the execution is also the id of the run.
+    # The execution's name becomes the run's ID, which has to begin with a date.
     digest = compute_short_hash(f"{version_arn} {tags[APPROVAL_TAG]}", 8)
     run_id = f"{approval.changed_at:%Y%m%d}-{digest}"
     version_name = short_name(version_arn)

@@ -1,4 +1,4 @@
-"""Finds the version that a person approves or refuses, and what would become of it."""
+"""Finds the *candidate*, a version to approve or refuse, and predicts its deployments."""
 
 from __future__ import annotations
 
@@ -32,45 +32,47 @@ if TYPE_CHECKING:
 
 
 class Candidate(NamedTuple):
-    """A version of a solution whose versions need an approval."""
+    """A version that needs approval before it's deployed."""
 
     solution: SolutionSettings
     arn: str
     tags: Tags
     answer: ApprovalStatus | None
-    """What a run or a person has written on the version, unless it has expired."""
+    """The approval status in the tags, written by a run or a person. None if it has expired."""
     newer_arns: Sequence[str]
-    """The newer versions, which runs prefer if they're approved."""
+    """The ARNs of newer versions, because runs prefer these if they're approved."""
 
     def takes_answer(self, *, refuse: bool) -> bool:
         """Return True if a person can still approve or refuse the version.
 
-        An approval may be given again, because its execution may not have been started.
+        An approved version can be approved again, because the execution may have failed to start.
         """
         return self.answer == "REQUESTED" or (self.answer == "APPROVED" and not refuse)
 
     def explain_unanswerable(self) -> str:
-        """Explain why the version takes no answer."""
+        """Explain why the version can't be approved or refused."""
         approval = self.solution["approval"]
         assert approval is not None, "the solution needs an approval"
         return f"{short_name(self.arn)}: {explain_no_answer(self.tags, approval)}"
 
 
 class ExpectedDeployment(NamedTuple):
-    """What a run would do at a campaign if the version was approved."""
+    """What a run would do with a campaign after the candidate's approval."""
 
     campaign_arn: str
     served_arn: str | None
     comparisons: Sequence[MetricComparison]
-    """What the quality gate compares. Empty if another rule decides before the gate does."""
+    """The quality gate's comparisons, which are empty if a rule before the gate decides."""
     obstacle: str | None
-    """Why no run deploys the version there, or None."""
+    """Why no run would deploy the candidate to the campaign, or None if one would."""
 
 
 def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candidate:
-    """Choose the version with this name, or the only version that takes the answer.
+    """Choose the version that the operator named, or else the only one that is waiting.
 
-    Raises FailedError if it takes no answer, and OperatorError if it is not clear which is meant.
+    Raises:
+        FailedError: no version is waiting for approval, or not the named one.
+        OperatorError: the name is unknown, or several versions are waiting and none was named.
     """
     candidates = _list_candidates(target, name, refuse=refuse)
     waiting = [candidate for candidate in candidates if candidate.takes_answer(refuse=refuse)]
@@ -85,9 +87,9 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
 
 
 def _list_candidates(target: Target, name: str | None, *, refuse: bool) -> list[Candidate]:
-    """List a candidate for each solution with an approval, or only the one with this name.
+    """List one candidate for each solution that needs approvals, or only the named candidate.
 
-    Raises OperatorError if there is none with this name.
+    Raises OperatorError if the name is unknown.
     """
     candidates: list[Candidate] = []
     for solution in target.settings["solutions"]:
@@ -105,9 +107,9 @@ def _list_candidates(target: Target, name: str | None, *, refuse: bool) -> list[
 def _find_candidate(
     target: Target, solution: SolutionSettings, name: str | None, *, refuse: bool
 ) -> list[Candidate]:
-    """Find the newest version of a solution that takes the answer, or else the newest one.
+    """Find a solution's newest version that is waiting, or else its newest version.
 
-    With a name, only the version with this name counts. The list is empty if there is none.
+    With a name, only the named version is considered. The list has at most one item.
     """
     candidates = [
         candidate
@@ -119,12 +121,13 @@ def _find_candidate(
 
 
 def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Iterator[Candidate]:
-    """Yield the ACTIVE versions of the last month that runs have trained, newest first.
+    """Yield the ACTIVE versions that runs have trained in the last month, newest first.
 
-    No run deploys any other version, even if somebody approves it.
+    Other versions aren't worth an approval, because no run deploys them.
     """
     client = target.access.personalize
     newer_arns: list[str] = []
+    # The versions are sorted, newest first.
     for version in list_versions(client, solution["solutionArn"]):
         status = version["status"]
         is_recent = version["creationDateTime"] > clock.now() - MONTH
@@ -143,7 +146,7 @@ def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Ite
 
 
 def predict_deployments(target: Target, candidate: Candidate) -> list[ExpectedDeployment]:
-    """Predict what a run would do at each campaign if the version was approved."""
+    """Predict what a run would do with each campaign if a person approved the candidate."""
     return [
         _predict_deployment(target, candidate, campaign["campaignArn"])
         for campaign in candidate.solution["campaigns"]
@@ -153,6 +156,7 @@ def predict_deployments(target: Target, candidate: Candidate) -> list[ExpectedDe
 def _predict_deployment(
     target: Target, candidate: Candidate, campaign_arn: str
 ) -> ExpectedDeployment:
+    """Predict what a run would do with one campaign."""
     campaign, step = _decide_first_step(target, candidate, campaign_arn)
     obstacle = None
     if not needs_run(step):
@@ -171,9 +175,9 @@ def _predict_deployment(
 def _decide_first_step(
     target: Target, candidate: Candidate, campaign_arn: str
 ) -> tuple[CampaignState, Step]:
-    """Read a campaign, and let the rules decide on the first step of deploying a version there.
+    """Read a campaign, and decide on the first step of deploying the candidate there.
 
-    It's the code of the pipeline that decides, so that the answer is the same as in the run.
+    The pipeline's own rules decide, so that a run will come to the same conclusion.
     """
     client = target.access.personalize
     now = clock.now()
@@ -181,7 +185,7 @@ def _decide_first_step(
     spec = build_deployment_spec(
         target.settings, solution, campaign_arn, candidate.arn, is_candidate_from_earlier_run=True
     )
-    # The question is what happens once the version is approved.
+    # Predict as if the candidate was already approved.
     spec = replace(spec, approval=None)
 
     campaign = add_versions(

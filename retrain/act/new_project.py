@@ -1,4 +1,4 @@
-"""Writes the files of a Pulumi project, for whoever has the package and no checkout."""
+"""Writes a new Pulumi project that uses the installed package, so nobody needs a checkout."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from retrain import FOLDER
 if TYPE_CHECKING:
     from pathlib import Path
 
-PACKAGE = "personalize-retraining"
+PACKAGE_NAME = "personalize-retraining"
 
 
 def write_project(folder: Path) -> list[str]:
-    """Write the files of a Pulumi project, unless the folder has one. Return the files' names.
+    """Write a Pulumi project unless the folder already is one. Return the names of new files.
 
-    The project is that of the checkout, except that its program imports the installed package.
+    It's the same project as in a checkout, except that its program imports the installed package.
     """
     if (folder / "Pulumi.yaml").exists():
         return []
@@ -29,7 +29,7 @@ def write_project(folder: Path) -> list[str]:
         "requirements.txt": f"{_format_requirement()}\n",
     }
 
-    # Somebody may have a requirements.txt already, for example.
+    # Don't overwrite anything, such as a requirements.txt of the operator's.
     missing_names = [name for name in contents if not (folder / name).exists()]
     for name in missing_names:
         (folder / name).write_text(contents[name])
@@ -37,14 +37,17 @@ def write_project(folder: Path) -> list[str]:
 
 
 def _format_requirement() -> str:
-    """Format the line of requirements.txt that installs this version from the same source."""
-    package = metadata.distribution(PACKAGE)
-    # pip only writes this file for a package that doesn't come from an index.
-    source = json.loads(package.read_text("direct_url.json") or "{}")
+    """Format the requirement that installs this version of the package from the same source.
+
+    That may be a commit of a repository, another URL, or a package index.
+    """
+    distribution = metadata.distribution(PACKAGE_NAME)
+    # pip doesn't write this file for a package from an index.
+    source = json.loads(distribution.read_text("direct_url.json") or "{}")
 
     if "vcs_info" in source:
-        repository = source["vcs_info"]
-        return f"{PACKAGE} @ {repository['vcs']}+{source['url']}@{repository['commit_id']}"
+        vcs_info = source["vcs_info"]
+        return f"{PACKAGE_NAME} @ {vcs_info['vcs']}+{source['url']}@{vcs_info['commit_id']}"
     if source:
-        return f"{PACKAGE} @ {source['url']}"
-    return f"{PACKAGE} == {package.version}"
+        return f"{PACKAGE_NAME} @ {source['url']}"
+    return f"{PACKAGE_NAME} == {distribution.version}"

@@ -1,4 +1,4 @@
-"""The commands `pause` and `resume`: whether runs start by themselves."""
+"""The commands `pause` and `resume`, which decide whether runs start automatically."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def resume(target: Target, *, as_json: JsonOption = False) -> int:
 
 
 def _switch(target: Target, state: State, *, as_json: bool) -> None:
-    """Turn the trigger and the schedule on or off, and print their state."""
+    """Turn the trigger and the schedule on or off, and print their new state."""
     trigger = find_trigger(target)
-    # The trigger comes first, because a missing schedule ends the command.
+    # Switch the trigger first, because _switch_schedule() raises if the schedule is missing.
     if trigger is not None and trigger["State"] != state:
         switch_trigger(target.access, trigger["Name"], state)
     schedule = _switch_schedule(target, state)

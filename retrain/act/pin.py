@@ -1,4 +1,4 @@
-"""The commands `pin` and `unpin`: whether runs may deploy versions to a campaign."""
+"""The commands `pin` and `unpin`, which decide whether runs may deploy versions to a campaign."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def unpin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOptio
 
 
 def _write_pin(target: Target, campaign: str | None, tag_value: str, *, as_json: bool) -> int:
-    """Pin or unpin a campaign with a value of its tag, print its state, and return exit code 0."""
+    """Pin or unpin a campaign by means of its tag, print its state, and return exit code 0."""
     client = target.access.personalize
     campaign_arn = find_campaign_arn(target, campaign)
     current_pin = parse_pin(read_tags(client, campaign_arn))
     wanted_pin = parse_pin({PIN_TAG: tag_value})
 
-    # A campaign that is pinned already keeps the time since when, and by whom.
+    # If it's already pinned, keep the record of who did that, and when.
     if bool(current_pin) != bool(wanted_pin):
         write_tags(client, campaign_arn, {PIN_TAG: tag_value})
         current_pin = wanted_pin
@@ -63,6 +63,7 @@ def _write_pin(target: Target, campaign: str | None, tag_value: str, *, as_json:
 
 
 def _print_pin(target: Target, campaign_name: str, current_pin: str | None) -> None:
+    """Print since when a campaign is pinned and by whom, or how to start a run if it isn't."""
     if current_pin is not None:
         print_result(f"{campaign_name} is {current_pin}")
         return

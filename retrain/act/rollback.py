@@ -1,4 +1,8 @@
-"""The command `rollback`: moves a campaign back to an earlier version, and marks what it leaves."""
+"""The command `rollback`, which moves a campaign back to an earlier solution version.
+
+The *blocked version* is recorded in the campaign's tags, so that no run deploys it there again. The
+*good version* in the tags is the one that runs fall back to.
+"""
 
 from __future__ import annotations
 
@@ -50,25 +54,25 @@ POLL_SECONDS = 10
 
 
 class Move(NamedTuple):
-    """The move of a campaign from the version that it serves to an earlier one."""
+    """A planned move of a campaign from the version that it serves to an earlier one."""
 
     campaign: CampaignTypeDef
     record: DeploymentRecord
-    """What the campaign's tags say before the move."""
+    """The record in the campaign's tags before the move."""
     served_arn: str
     target_arn: str
     blocked_arn: str
-    """The newest version that no run may deploy to the campaign afterwards."""
+    """The version to block. Runs won't deploy it or an older one to the campaign."""
     pin: str | None
 
     @property
     def campaign_arn(self) -> str:
-        """The ARN of the campaign."""
+        """The campaign's ARN."""
         return self.campaign["campaignArn"]
 
     @property
     def campaign_name(self) -> str:
-        """The campaign in a message."""
+        """The campaign's short name, for messages."""
         return short_name(self.campaign_arn)
 
 
@@ -115,9 +119,11 @@ def rollback(
 
 
 def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
-    """Plan how a campaign moves to the version named `to`, or to its last good one.
+    """Plan the move of a campaign to the version named `to`, or by default to its good version.
 
-    Raises OperatorError if `to` is no version, and FailedError if the campaign cannot move.
+    Raises:
+        OperatorError: `to` isn't an ACTIVE version of the campaign's solution.
+        FailedError: the campaign can't move now, or there's no version that it can move to.
     """
     client = target.access.personalize
     campaign = describe_campaign(client, campaign_arn)
@@ -132,21 +138,21 @@ def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
     try:
         target_arn = _choose_version(campaign, record, active_versions, to)
     except OperatorError as error:
-        # The others are only read and listed if the command needs a choice.
+        # Only read the other versions' metrics now that the operator has to choose among them.
         others = [item for item in active_versions if item["solutionVersionArn"] != served_arn]
-        way_out = _find_way_out(target, others, choose_metric(solution), record)
-        raise type(error)(f"{error.text}; {way_out}") from None
+        hint = _build_hint(target, others, choose_metric(solution), record)
+        raise type(error)(f"{error.text}; {hint}") from None
 
     created_at = {item["solutionVersionArn"]: item["creationDateTime"] for item in versions}
-    blocked_arn = _find_blocked_version(record, served_arn, target_arn, created_at)
+    blocked_arn = _choose_blocked_version(record, served_arn, target_arn, created_at)
     return Move(campaign, record, served_arn, target_arn, blocked_arn, parse_pin(tags))
 
 
 def _find_served_version(campaign: CampaignTypeDef) -> str:
-    """Find the version that a campaign serves. Raise FailedError if it cannot leave it now."""
+    """Find the version that a campaign serves. Raise FailedError if the campaign can't move now."""
     campaign_arn = campaign["campaignArn"]
     campaign_name = short_name(campaign_arn)
-    # A campaign that was never updated has only a status.
+    # A campaign that was never updated has no latestCampaignUpdate, but a status itself.
     if is_running(campaign.get("latestCampaignUpdate", campaign)["status"]):
         raise FailedError(
             f"{campaign_name} is being updated; try again when this has ended, in minutes"
@@ -168,7 +174,7 @@ def _choose_version(
     active_versions: Sequence[SolutionVersionSummaryTypeDef],
     to: str | None,
 ) -> str:
-    """Choose the ACTIVE version named `to`, or the last good one."""
+    """Choose the ARN of the version named `to`, or by default of the campaign's good version."""
     active_arns = [version["solutionVersionArn"] for version in active_versions]
     if to is None:
         return _find_good_version(campaign, record, active_arns)
@@ -178,7 +184,10 @@ def _choose_version(
 def _find_good_version(
     campaign: CampaignTypeDef, record: DeploymentRecord, active_arns: Sequence[str]
 ) -> str:
-    """Find the last good version in a campaign's tags. Raise FailedError if it isn't ACTIVE."""
+    """Find the good version to which a campaign can move, according to its tags.
+
+    Raises FailedError if the tags name none, or if it isn't ACTIVE any more.
+    """
     campaign_name = short_name(campaign["campaignArn"])
     served_arn = campaign["solutionVersionArn"]
 
@@ -196,9 +205,11 @@ def _find_good_version(
 
 
 def _find_named_version(campaign: CampaignTypeDef, name: str, active_arns: Sequence[str]) -> str:
-    """Find the ACTIVE version with this name or ARN.
+    """Find the ACTIVE version with a name or ARN.
 
-    Raises OperatorError if there is none, and FailedError if the campaign serves it already.
+    Raises:
+        OperatorError: no ACTIVE version has this name.
+        FailedError: the campaign already serves it.
     """
     served_arn = campaign["solutionVersionArn"]
     for version_arn in active_arns:
@@ -213,13 +224,13 @@ def _find_named_version(campaign: CampaignTypeDef, name: str, active_arns: Seque
     raise OperatorError(f"{name!r} is not an ACTIVE version of {solution_name}")
 
 
-def _find_way_out(
+def _build_hint(
     target: Target,
     versions: Sequence[SolutionVersionSummaryTypeDef],
     metric: str,
     record: DeploymentRecord,
 ) -> str:
-    """List the versions to choose from, or say how to train one if there are none."""
+    """Build a hint that lists the versions to choose from, or says how to train another one."""
     if not versions:
         train = target.command("start", "--skip-import", "--force")
         return f"no other version is ACTIVE, so train one: `{train}`"
@@ -227,26 +238,26 @@ def _find_way_out(
     lines = ["choose a version with --to:"]
     for version in versions[:SHOWN_VERSIONS]:
         version_arn = version["solutionVersionArn"]
-        facts = [f"trained {format_time(version['creationDateTime'])} UTC"]
-        # A rollback is urgent, so a version is listed even if its metric can't be read.
+        details = [f"trained {format_time(version['creationDateTime'])} UTC"]
+        # A rollback is urgent, so list the version even if we can't read its metric.
         with suppress(*AWS_ERRORS):
             metrics = read_metrics(target.access.personalize, version_arn)
             if metric in metrics:
-                facts.append(f"{format_metric_name(metric)} {metrics[metric]:.4f}")
+                details.append(f"{format_metric_name(metric)} {metrics[metric]:.4f}")
         if version_arn == record.blocked_version_arn:
-            facts.append("rolled back before")
-        lines.append(f"{short_name(version_arn)}: {', '.join(facts)}")
+            details.append("rolled back before")
+        lines.append(f"{short_name(version_arn)}: {', '.join(details)}")
     return "\n  ".join(lines)
 
 
-def _find_blocked_version(
+def _choose_blocked_version(
     record: DeploymentRecord, served_arn: str, target_arn: str, created_at: Mapping[str, datetime]
 ) -> str:
-    """Find the newest version that no run may deploy after a campaign has left a version.
+    """Choose which version to block: usually the one that the campaign leaves.
 
-    A version that was blocked before stays blocked if it's newer than the one that the campaign
-    leaves, or else a run would deploy it again. But if a person chooses a version that isn't older,
-    that version is wanted, whatever has happened before.
+    But the record has room for only one. If the version that is blocked so far is newer, it has to
+    stay blocked, because otherwise a run would deploy it again. The exception is a person who moves
+    the campaign to that version or a newer one, and evidently doesn't want it blocked any more.
     """
     blocked_arn = record.blocked_version_arn
     if blocked_arn is None or blocked_arn not in created_at:
@@ -257,7 +268,7 @@ def _find_blocked_version(
 
 
 def _print_move(target: Target, move: Move) -> None:
-    """Print what would be done, and whatever speaks against it."""
+    """Print the planned move, and what the operator should know before confirming it."""
     served_name = short_name(move.served_arn)
     target_name = short_name(move.target_arn)
     print_message(f"{move.campaign_name} serves {served_name} and moves to {target_name}")
@@ -279,9 +290,10 @@ def _print_move(target: Target, move: Move) -> None:
 
 
 def start_move(target: Target, move: Move) -> None:
-    """Send the update of the campaign, and mark the version that it leaves.
+    """Update the campaign to its target version, and block the one that it leaves.
 
-    Raises FailedError with the command that writes the tags, if only the update could be sent.
+    Raises FailedError if the update was sent, but the tags couldn't be written. The message has the
+    command that writes them.
     """
     client = target.access.personalize
     client.update_campaign(**build_update_request(move.campaign, move.target_arn))
@@ -309,7 +321,10 @@ def start_move(target: Target, move: Move) -> None:
 
 
 def _wait_for_update(target: Target, move: Move) -> None:
-    """Wait until the campaign serves the version. Raise FailedError if it does not in time."""
+    """Poll the campaign until it serves the target version.
+
+    Raises FailedError if the update fails, or takes longer than maxCampaignHours.
+    """
     print_message("waiting for the update, which takes some minutes; Ctrl-C leaves it running")
     deadline = clock.now() + timedelta(hours=target.settings["limits"]["maxCampaignHours"])
     while clock.now() < deadline:
@@ -317,15 +332,15 @@ def _wait_for_update(target: Target, move: Move) -> None:
         if find_served_version_arn(campaign) == move.target_arn:
             return
 
-        _check_update(campaign, move)
+        _raise_if_failed(campaign, move)
         clock.sleep(POLL_SECONDS)
 
     target_name = short_name(move.target_arn)
     raise FailedError(f"{move.campaign_name} does not serve {target_name} yet; check again later")
 
 
-def _check_update(campaign: CampaignTypeDef, move: Move) -> None:
-    """Raise FailedError if the update of a campaign has failed."""
+def _raise_if_failed(campaign: CampaignTypeDef, move: Move) -> None:
+    """Raise FailedError if the campaign's latest update failed."""
     update = campaign.get("latestCampaignUpdate")
     if update is None or is_running(update["status"]) or is_active(update["status"]):
         return

@@ -1,4 +1,4 @@
-"""Formats a stack's file, with the docstring of each setting as a comment above it."""
+"""Formats a stack file, with each setting's docstring as a comment above it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from components.args import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-WIDTH = 100
+MAX_LINE_LENGTH = 100
 INDENT = 2
 
 
@@ -32,11 +32,11 @@ def format_stack_file(
     config: Mapping[str, Any],
     introduction: Iterable[str],
 ) -> str:
-    """Format the file of a stack, with comments that explain the settings.
+    """Format a stack file with comments that explain its settings.
 
-    `introduction` has the paragraphs of the comment with which the file begins.
+    The paragraphs of `introduction` become the comment at the top.
     """
-    # Loading what was just dumped is how to get ruamel's classes, which can have comments.
+    # Only ruamel's own collections can have comments. Dumping and reloading is how to get them.
     settings: CommentedMap = YAML().load(_dump(config))
     _add_comments(RetrainingPipelineArgs, settings, INDENT, set())
 
@@ -48,17 +48,18 @@ def format_stack_file(
 
 
 def _move_settings(settings: CommentedMap, document: CommentedMap, *, namespace: str) -> None:
-    """Put settings and their comments into a document whose keys have a namespace."""
+    """Copy settings and their comments into a document, and prefix the keys with a namespace."""
     for key, value in settings.items():
         pulumi_key = f"{namespace}:{key}"
         document[pulumi_key] = value
-        # ruamel keeps comments by key.
+        # ruamel stores comments by key.
         document.ca.items[pulumi_key] = settings.ca.items[key]
 
 
 def _dump(document: Mapping[str, Any]) -> str:
+    """Dump a document as YAML, without wrapping any values."""
     yaml = YAML()
-    yaml.width = 10 * WIDTH  # Only comments are wrapped.
+    yaml.width = 10 * MAX_LINE_LENGTH
     yaml.indent(mapping=INDENT, sequence=2 * INDENT, offset=INDENT)
 
     text = StringIO()
@@ -67,10 +68,10 @@ def _dump(document: Mapping[str, Any]) -> str:
 
 
 def _add_comments(cls: type, settings: CommentedMap, indent: int, explained: set[type]) -> None:
-    """Put the docstring of each setting above it, and do the same for nested settings.
+    """Add each setting's docstring as a comment above it, including nested settings.
 
-    Nobody wants to read the same comments for each of ten campaigns, so a dataclass is only
-    explained where it first occurs. `explained` keeps track of that.
+    Nobody wants to read the same comments for each of ten campaigns, so we explain a dataclass only
+    where it first occurs, and add it to `explained`.
     """
     is_first_use = cls not in explained
     explained.add(cls)
@@ -91,7 +92,8 @@ def _add_comments(cls: type, settings: CommentedMap, indent: int, explained: set
             comment = _wrap(paragraphs, indent)
             settings.yaml_set_comment_before_after_key(key, comment, indent=indent)
 
-        # Always descend: the first campaign is explained, but may not have had a probe.
+        # Descend even if `cls` is already explained, because its first occurrence may have lacked
+        # a nested setting, such as a campaign's probe.
         if nested_cls is not None:
             _add_nested_comments(nested_cls, settings[key], indent + INDENT, explained)
 
@@ -99,20 +101,20 @@ def _add_comments(cls: type, settings: CommentedMap, indent: int, explained: set
 def _add_nested_comments(
     cls: type, value: CommentedMap | CommentedSeq, indent: int, explained: set[type]
 ) -> None:
-    """Add comments to a nested mapping, or to each mapping of a list, which is indented further."""
+    """Add comments to a nested mapping, or to each mapping in a nested list."""
     if isinstance(value, CommentedMap):
         _add_comments(cls, value, indent, explained)
         return
 
     for item in value:
         _add_comments(cls, item, indent + INDENT, explained)
-        # The first key is on the same line as the hyphen, and ruamel would squeeze its comment in
+        # The first key follows the hyphen on the same line, and ruamel would put the comment in
         # between.
         item.ca.items.pop(next(iter(item)), None)
 
 
 def _quote_ids(probe: CommentedMap) -> None:
-    """Put the ids of a probe in quotes, because YAML readers disagree about ids like `on`."""
+    """Quote the IDs in a probe, because YAML parsers disagree on whether `on` is a boolean."""
     for key, value in probe.items():
         if isinstance(value, list):
             probe[key] = [DoubleQuotedScalarString(item_id) for item_id in value]
@@ -121,7 +123,7 @@ def _quote_ids(probe: CommentedMap) -> None:
 
 
 def _mention_unused_keys(cls: type, value: Any) -> Iterator[str]:  # noqa: ANN401  # YAML
-    """Yield a sentence about the keys that a mapping doesn't set, or the first one of a list."""
+    """Yield a sentence that lists the unused keys of a mapping, or of a list's first mapping."""
     if isinstance(value, list):
         value = next(iter(value), {})
 
@@ -131,7 +133,7 @@ def _mention_unused_keys(cls: type, value: Any) -> Iterator[str]:  # noqa: ANN40
 
 
 def _find_dataclass(annotation: object) -> type | None:
-    """Find the dataclass in the type of a field, for example of a sequence of solutions."""
+    """Find the dataclass in a field's type, for example SolutionArgs in Sequence[SolutionArgs]."""
     if isinstance(annotation, type) and is_dataclass(annotation):
         return annotation
 
@@ -143,7 +145,7 @@ def _find_dataclass(annotation: object) -> type | None:
 
 
 def _wrap(paragraphs: Iterable[str], indent: int) -> str:
-    """Break the paragraphs of a comment into lines that are short enough at this indent."""
-    width = WIDTH - indent - len("# ")
+    """Wrap the paragraphs of a comment, so that the lines fit after the indent and the `# `."""
+    width = MAX_LINE_LENGTH - indent - len("# ")
     wrapper = TextWrapper(width, break_long_words=False, break_on_hyphens=False)
     return "\n".join(map(wrapper.fill, paragraphs))

@@ -1,4 +1,4 @@
-"""The command `start`: checks the input of a run as the run would, and starts it."""
+"""The command `start`, which checks a run's input just like the run itself, and then starts it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def start(
 
     running = list_running_executions(target)
     if running:
-        # They're sorted, newest first, and a run waits for all older ones.
+        # The executions are sorted, newest first. A run waits until all older ones have ended.
         _print_wait(target, running[-1])
         confirm("Start it?", "nothing was started", yes=yes)
 
@@ -87,7 +87,7 @@ def start(
         print_command("To follow the run", target.command("watch", "--run", run_id))
 
     if watch:
-        # Then the only document is the report.
+        # With --json, the report is the only document that is printed.
         return watch_execution(target, execution, as_json=as_json)
     if as_json:
         print_json(
@@ -97,31 +97,31 @@ def start(
 
 
 def _find_solution_arns(target: Target, names: Sequence[str]) -> list[str]:
-    """Find the solutions with these names or ARNs. The check of the input names unknown ones."""
+    """Turn solution names into ARNs, but keep unknown ones, which the input check reports."""
     arns = [solution["solutionArn"] for solution in target.settings["solutions"]]
     arn_by_name = {short_name(arn): arn for arn in arns}
     return [arn_by_name.get(name, name) for name in names]
 
 
 def _check_request(target: Target, request: RunRequest) -> None:
-    """Reject an input that the run would reject, too, before anything is started."""
+    """Raise OperatorError if the run would reject this input, so that we don't even start it."""
     problems = find_input_problems(target.settings, imagine_execution(request))
     if problems:
         raise OperatorError("\n".join(map(format_input_problem, problems)))
 
 
-def _print_wait(target: Target, oldest: Execution) -> None:
-    """Print for which run a new one would wait, and for how long at most."""
+def _print_wait(target: Target, oldest_execution: Execution) -> None:
+    """Print which run a new one would wait for, and for how long at most."""
     max_wait = format_duration(compute_max_wait(target.settings).total_seconds())
-    run_id = find_run_id(target, oldest)
+    run_id = find_run_id(target, oldest_execution)
     print_message(
-        f"{run_id} has been running since {format_time(oldest.started_at)} UTC. "
+        f"{run_id} has been running since {format_time(oldest_execution.started_at)} UTC. "
         f"A new run waits until it has ended, and is SKIPPED if that takes over {max_wait}."
     )
 
 
 def _start_execution(target: Target, run_id: str, request: RunRequest) -> Execution:
-    """Start the execution of a run. Its name is also the run's id."""
+    """Start an execution named after the run, because its functions take the run ID from there."""
     response = target.access.step_functions.start_execution(
         stateMachineArn=target.state_machine_arn, name=run_id, input=dumps(request)
     )

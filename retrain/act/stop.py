@@ -1,4 +1,4 @@
-"""The command `stop`: stops the trainings of a run, and then the run."""
+"""The command `stop`, which stops a run's trainings, and then its execution."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def stop(
 
     stopped_arns = _stop_trainings(target, trainings)
     status = _stop_execution(target, execution)
-    # A function that was running may have started a training in the meantime.
+    # A function that was still running may have started another training in the meantime.
     stopped_arns += _stop_trainings(target, _list_trainings(target, run_id))
 
     if as_json:
@@ -71,9 +71,11 @@ def stop(
 
 
 def _find_running_execution(target: Target, run: str | None) -> Execution:
-    """Find the run with this id or execution, or the only run that is under way.
+    """Find the execution of the named run, or else the only one that is under way.
 
-    Raises FailedError if it is not under way, and OperatorError if there are several.
+    Raises:
+        FailedError: the named run has ended, or no run is under way.
+        OperatorError: the name is unknown, or several runs are under way and none was named.
     """
     if run is not None:
         execution = find_execution(target, run)
@@ -92,14 +94,14 @@ def _find_running_execution(target: Target, run: str | None) -> Execution:
 
 
 def _list_trainings(target: Target, run_id: str) -> list[SolutionVersionTypeDef]:
-    """List the versions that a run has started to train and that have not ended."""
+    """List the versions that a run is still training, leaving out those that are being stopped."""
     client = target.access.personalize
     trainings = []
     for version_arn in _list_running_versions(target):
         if read_tags(client, version_arn).get(RUN_TAG) != run_id:
             continue
 
-        # The list may be 90 seconds old, so ask for the present status.
+        # ListSolutionVersions may be 90 seconds out of date, so read the current status.
         version = describe_version(client, version_arn)
         if is_running(version["status"]) and not is_stopping(version["status"]):
             trainings.append(version)
@@ -107,7 +109,7 @@ def _list_trainings(target: Target, run_id: str) -> list[SolutionVersionTypeDef]
 
 
 def _list_running_versions(target: Target) -> Iterator[str]:
-    """Yield the ARNs of all versions that are in training, whoever has started that."""
+    """Yield the ARNs of all versions that are being trained, not only by this run."""
     for solution in target.settings["solutions"]:
         for version in list_versions(target.access.personalize, solution["solutionArn"]):
             if is_running(version["status"]):
@@ -117,7 +119,7 @@ def _list_running_versions(target: Target) -> Iterator[str]:
 def _print_losses(
     run_id: str, execution: Execution, trainings: Iterable[SolutionVersionTypeDef]
 ) -> None:
-    """Print what would be lost: how long the run and its trainings have been running."""
+    """Print how long the run and its trainings have been running, because that would be lost."""
     print_message(f"{run_id} has been running since {format_time(execution.started_at)} UTC.")
     for version in trainings:
         age_seconds = (clock.now() - version["creationDateTime"]).total_seconds()
@@ -128,7 +130,7 @@ def _print_losses(
 
 
 def _stop_trainings(target: Target, trainings: Iterable[SolutionVersionTypeDef]) -> list[str]:
-    """Stop these trainings, and return the ARNs of their versions."""
+    """Stop trainings, and return the ARNs of their versions."""
     version_arns = [version["solutionVersionArn"] for version in trainings]
     for version_arn in version_arns:
         stop_training(target.access.personalize, version_arn)
@@ -136,7 +138,7 @@ def _stop_trainings(target: Target, trainings: Iterable[SolutionVersionTypeDef])
 
 
 def _stop_execution(target: Target, execution: Execution) -> str:
-    """Stop an execution, and return its status: ABORTED, unless it had ended before."""
+    """Stop an execution, and return its final status: ABORTED, unless it had already ended."""
     client = target.access.step_functions
     cause = f"by {target.access.fetch_caller_arn()} with retrain stop"
     client.stop_execution(executionArn=execution.arn, error=STOPPED_ERROR, cause=cause)
@@ -144,7 +146,7 @@ def _stop_execution(target: Target, execution: Execution) -> str:
 
 
 def _print_stopped(target: Target, run_id: str, status: str, stopped_arns: Sequence[str]) -> None:
-    """Print what was stopped, what goes on nevertheless, and how to start again."""
+    """Print what was stopped, what goes on anyway, and how to start again."""
     for version_arn in stopped_arns:
         print_result(f"the training {short_name(version_arn)} stops")
     if status != "ABORTED":
@@ -157,6 +159,6 @@ def _print_stopped(target: Target, run_id: str, status: str, stopped_arns: Seque
         "minutes."
     )
 
-    # No run repeats a training that was stopped, unless a person asks for it.
+    # Without these options, a run wouldn't repeat a training that was stopped.
     options = ["--skip-import", "--force"] if stopped_arns else []
     print_command("To start again later", target.command("start", *options))
