@@ -1,7 +1,7 @@
-"""The command line of the operator: `python -m retrain` in a checkout, or an installed program."""
+"""The operator's command line: `retrain` once it's installed, or `python -m retrain`."""
 
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1]
-"""The checkout, or the folder of the installed package."""
+"""The root of the checkout, or of the installed package."""
 IS_INSTALLED = not (FOLDER / "pyproject.toml").exists()

@@ -1,4 +1,4 @@
-"""Runs the command line: `python -m retrain`."""
+"""The entry point of `python -m retrain`. It handles signals before it imports anything slow."""
 
 import platform
 import signal
@@ -10,54 +10,60 @@ from types import FrameType
 from retrain import IS_INSTALLED
 
 EXIT_UNUSABLE = 2
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> None:
     """Run the command line. A signal ends it with exit code 128 plus the signal's number."""
-    for number in SIGNALS:
-        signal.signal(number, _exit)
+    for signal_number in HANDLED_SIGNALS:
+        signal.signal(signal_number, _exit_after_signal)
+
+    # Otherwise, printing a character that the terminal can't encode would raise an error.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
     try:
-        # Imported after the signals are handled, because an import takes a while.
+        # This import takes a while, and Ctrl-C should already work in the meantime.
         from retrain import cli  # noqa: PLC0415
     except ImportError as error:
         sys.stderr.write(_explain_missing_library(error))
         sys.exit(EXIT_UNUSABLE)
 
     exit_code = cli.main(sys.argv[1:])
-    _ignore_signals()  # the command is done, and a signal while Python ends would hide its code
+    # The command is done. A signal during Python's shutdown would replace its exit code.
+    _ignore_signals()
     sys.exit(exit_code)
 
 
 def _explain_missing_library(error: ImportError) -> str:
-    """Say which Python lacks the libraries, because it's often not the one that has them."""
-    way_out = (
+    """Explain how to install a missing library.
+
+    The message names the Python interpreter, because it's often a different one than the one that
+    has the libraries.
+    """
+    hint = (
         "run `make demo` once, which installs everything into .venv, and then use .venv/bin/retrain"
     )
     if IS_INSTALLED:
-        way_out = "install it with pip install 'personalize-retraining[cli]'"
+        hint = "install it with pip install 'personalize-retraining[cli]'"
     python = f"{sys.executable} (Python {platform.python_version()})"
-    return f"{python} cannot run retrain: {error}; {way_out}\n"
+    return f"{python} cannot run retrain: {error}; {hint}\n"
 
 
-def _exit(number: int, _frame: FrameType | None) -> None:
-    """Exit with the code with which a shell reports a signal.
-
-    Further signals are ignored, because they would interrupt the cleaning up. Python would warn
-    about the coroutines that an interrupted deployment leaves behind.
-    """
+def _exit_after_signal(signal_number: int, _frame: FrameType | None) -> None:
+    """Exit with the code by which a shell reports a signal, and clean up on the way out."""
+    # Otherwise, Python would warn about the coroutines of an interrupted deployment.
     warnings.simplefilter("ignore")
+    # Another signal would interrupt the cleanup.
     _ignore_signals()
-    sys.exit(128 + number)
+    sys.exit(128 + signal_number)
 
 
 def _ignore_signals() -> None:
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    """Ignore all further signals that this module handles."""
+    for signal_number in HANDLED_SIGNALS:
+        signal.signal(signal_number, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The command line: its commands, and how their errors become a line and an exit code."""
+"""Parses the command line, runs a command, and turns its errors into a message and an exit code.
+
+The modules of the commands are imported only when they're needed, because that is slow.
+"""
 
 import os
 import sys
@@ -23,7 +26,7 @@ from retrain.account.errors import (
 from retrain.account.output import print_message
 from retrain.options import commands
 
-PROGRAM = "retrain"
+PROGRAM_NAME = "retrain"
 ACCOUNT_COMMANDS = {
     "status": "retrain.look.status",
     "doctor": "retrain.check.doctor",
@@ -43,44 +46,50 @@ ACCOUNT_COMMANDS = {
 }
 LOCAL_COMMANDS = dict.fromkeys(("rehearse", "emulate"), "retrain.rehearsal.local_commands")
 PANELS = {"A pipeline in an AWS account": ACCOUNT_COMMANDS, "On this machine": LOCAL_COMMANDS}
-"""The module of each command, by the panels of the help."""
+"""Panel in the help -> its commands -> their modules."""
 MODULES = ACCOUNT_COMMANDS | LOCAL_COMMANDS
+"""Command -> its module."""
 
-COMPLETION_VARIABLE = f"_{PROGRAM.upper()}_COMPLETE"
-"""The variable that Typer's script for a shell sets to complete a command line."""
+COMPLETION_VARIABLE = f"_{PROGRAM_NAME.upper()}_COMPLETE"
+"""The environment variable that Typer's shell script sets to request a completion."""
 COMMAND_LINE_VARIABLES = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
-"""The variables with the command line to complete: in bash, and in zsh and fish."""
+"""The environment variables that contain the command line to complete: in bash, or in zsh and
+fish."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command with these arguments. Return the exit code.
+    """Run a command, and return its exit code. Without arguments, print the help.
 
-    A mistake in the arguments is a message of one line, and so is every error that a command
-    expects. Without arguments, print the help. Raises SystemExit after a signal.
+    Mistakes in the arguments and all expected errors are printed as a one-line message, without a
+    traceback.
+
+    Raises SystemExit after a signal, and after Typer has completed a command line.
     """
     command_name = _find_command(arguments)
     try:
         exit_code = _run(arguments, command_name)
-    except SystemExit as ended:
-        if not ended.code:  # Typer has completed a command line, or installed the completion.
+    except SystemExit as error:
+        if not error.code:
+            # Typer has completed a command line, or installed the completion.
             raise
-        if ended.code != EXIT_FAILED:
+        if error.code != EXIT_FAILED:
+            # A signal handler has raised it.
             _print_interruption(command_name)
             raise
-        # Typer and Rich end the program like this if nobody reads the output.
+        # Typer and Rich exit with this code if the output's reader is gone.
         exit_code = EXIT_CLOSED_OUTPUT
     except BrokenPipeError:
         exit_code = EXIT_CLOSED_OUTPUT
 
     for stream in (sys.stdout, sys.stderr):
-        # A stream that was closed before the start is None, although its type doesn't say so.
+        # It's None if the shell closed the stream before Python started.
         if stream:
             exit_code = _flush(stream) or exit_code
     return exit_code
 
 
 def _find_command(arguments: Sequence[str]) -> str | None:
-    """Find the name of the command that is called, or whose command line a shell completes."""
+    """Find the name of the command to run, or of the one whose arguments a shell completes."""
     words = arguments
     if COMPLETION_VARIABLE in os.environ:
         command_line = " ".join(os.environ.get(name, "") for name in COMMAND_LINE_VARIABLES)
@@ -92,23 +101,23 @@ def _find_command(arguments: Sequence[str]) -> str | None:
 
 
 def _run(arguments: Sequence[str], command_name: str | None) -> int:
-    """Run a command, or print an error that commands expect. Return the exit code."""
+    """Run a command, and return the exit code. Print the message of an expected error."""
     imported_names: Container[str | None] = {command_name}
     if command_name is None and COMPLETION_VARIABLE not in os.environ:
-        # The help needs all commands, and so does the suggestion after a misspelled name.
+        # The help lists all commands, and after a typo, Typer suggests one of them.
         imported_names = MODULES
 
     try:
         program = build_program(imported_names)
         exit_code: int | None = program(
-            list(arguments) or ["--help"], prog_name=PROGRAM, standalone_mode=False
+            list(arguments) or ["--help"], prog_name=PROGRAM_NAME, standalone_mode=False
         )
     except BrokenPipeError:
         raise
     except (typer.TyperException, OperatorError, *AWS_ERRORS, OSError) as error:
-        explained = _explain(error, command_name)
-        print_message(str(explained))
-        return explained.exit_code
+        explained_error = _explain(error, command_name)
+        print_message(str(explained_error))
+        return explained_error.exit_code
 
     if not arguments:
         return EXIT_UNUSABLE
@@ -116,10 +125,10 @@ def _run(arguments: Sequence[str], command_name: str | None) -> int:
 
 
 def build_program(imported_names: Container[str | None] = MODULES) -> typer.Typer:
-    """Build the program with these commands, whose modules are imported.
+    """Build the Typer program, and import the modules of the named commands.
 
-    A shell that completes a command line has no time to import the other modules, but needs the
-    names of their commands.
+    For a completion, the other commands are added as stubs: the shell needs their names, but
+    importing their modules would keep the operator waiting.
     """
     settings = {"help_option_names": ["--help", "-h"]}
     app = typer.Typer(pretty_exceptions_enable=False, context_settings=settings)
@@ -136,18 +145,18 @@ def build_program(imported_names: Container[str | None] = MODULES) -> typer.Type
 
 
 def _print_interruption(command_name: str | None) -> None:
-    """Say that the command was interrupted, but that AWS goes on."""
+    """Say that the command was interrupted, but that AWS carries on with earlier requests."""
     message = "interrupted"
     if command_name not in LOCAL_COMMANDS:
         message += "; AWS goes on with what it was asked for"
     if sys.stderr.isatty():
-        # A terminal shows ^C in the present line.
+        # The terminal has echoed ^C into the current line.
         message = f"\n{message}"
     typer.echo(message, err=True)
 
 
 def _explain(error: Exception, command_name: str | None) -> OperatorError:
-    """Turn an error into one whose message is one line that also says what to do."""
+    """Turn an expected error into an OperatorError, whose message also says what to do."""
     if isinstance(error, OperatorError):
         return error
     if isinstance(error, AWS_ERRORS):
@@ -162,10 +171,11 @@ def _explain(error: Exception, command_name: str | None) -> OperatorError:
 
 
 def _explain_mistake(error: typer.TyperException, command_name: str | None) -> OperatorError:
-    """Explain a mistake in the arguments, with the help of the option that is missing."""
-    message = error.format_message().replace("Value error, ", "")  # the name of a Python class
+    """Explain a mistake in the arguments, and append the help text of a missing option."""
+    # Don't show the operator the name of a Python class.
+    message = error.format_message().replace("Value error, ", "")
     if not isinstance(error, typer.BadParameter):
-        help_command = " ".join(filter(None, [PROGRAM, command_name, "--help"]))
+        help_command = " ".join(filter(None, [PROGRAM_NAME, command_name, "--help"]))
         return OperatorError(f"{message.rstrip('.')}; `{help_command}` shows what is possible")
     if message.startswith("Missing option"):
         return OperatorError(f"{message} {getattr(error.param, 'help', '')}")
@@ -173,11 +183,11 @@ def _explain_mistake(error: typer.TyperException, command_name: str | None) -> O
 
 
 def _flush(stream: TextIO) -> int:
-    """Write what a stream has buffered. Return 0, or the exit code if it cannot be written."""
+    """Flush a stream. Return 0, or an exit code if its buffer can't be written."""
     try:
         stream.flush()
     except OSError as error:
-        # Throw the rest away, or else Python would try again at its end, and complain.
+        # Discard the buffer. Otherwise, Python would flush it again on exit, and print an error.
         with Path(os.devnull).open("wb") as devnull:
             os.dup2(devnull.fileno(), stream.fileno())
         if isinstance(error, BrokenPipeError):
@@ -188,9 +198,9 @@ def _flush(stream: TextIO) -> int:
     return 0
 
 
-def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # Typer calls it with the value
-    """Print the version in pyproject.toml, and end the program, if the option asks for it."""
-    if not is_asked:
+def _print_version(is_requested: bool) -> None:  # noqa: FBT001  # Typer passes the option's value
+    """Print the version and exit, if the operator passed `--version`."""
+    if not is_requested:
         return
 
     if IS_INSTALLED:
@@ -198,7 +208,7 @@ def _print_version(is_asked: bool) -> None:  # noqa: FBT001  # Typer calls it wi
     else:
         project_file = (FOLDER / "pyproject.toml").read_text(encoding="utf-8")
         version = tomllib.loads(project_file)["project"]["version"]
-    typer.echo(f"{PROGRAM} {version}")
+    typer.echo(f"{PROGRAM_NAME} {version}")
     raise typer.Exit
 
 

@@ -1,4 +1,4 @@
-"""Short names for ARNs, and the resources that people call by them."""
+"""Shortens ARNs to names that people use, and finds resources by these names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def short_name(arn: str) -> str:
-    """Shorten an ARN to the part that identifies a resource among others of its kind.
+    """Shorten an ARN to the name by which people tell resources of the same kind apart.
 
-    For a solution version this is `movies/1a2b3c4d`, and for a campaign `movies`. For an import
-    job it is the dataset type, because the job is named `<prefix>-<run>-<type>`.
+    A campaign's is `movies`, for example, and a solution version's is `movies/1a2b3c4d`. An import
+    job's is only the dataset type, because job names have the form `<prefix>-<run>-<type>`.
     """
     resource = arn.rpartition(":")[2]
     kind, _, name = resource.partition("/")
@@ -24,13 +24,16 @@ def short_name(arn: str) -> str:
 
 
 def is_named(version_arn: str, name: str) -> bool:
-    """Tell whether a name is the ARN of a version, its short name, or its id alone."""
+    """Return True if a name refers to a version: by its ARN, its short name, or just its ID."""
     version_id = version_arn.rpartition("/")[2]
     return name in (version_arn, short_name(version_arn), version_id)
 
 
 def find_campaign_arn(target: Target, name: str | None) -> str:
-    """Find the campaign with this name or ARN, or the only campaign if the option is missing."""
+    """Find a campaign by the name or ARN in `--campaign`. If that's None, it's the only campaign.
+
+    Raises OperatorError if the name is unknown, or if it's missing but there are several campaigns.
+    """
     campaign_arns = [
         campaign["campaignArn"]
         for solution in target.settings["solutions"]

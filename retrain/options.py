@@ -1,4 +1,8 @@
-"""The options of the commands, and the decorator that makes a function a command."""
+"""The commands' options, and the decorator that turns a function into a command.
+
+A command that takes an `Access`, `PipelineOptions` or a `Target` as its first parameter gets the
+*account options* instead, such as `--stack` and `--profile`, from which that argument is built.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ Command = TypeVar("Command", bound="Callable[..., int]")
 
 
 def _complete_stack(typed: str) -> list[str]:
-    """List the stacks whose names begin with what was typed so far."""
+    """List the stacks whose names begin with what the operator has typed so far."""
     return [name for name in list_stacks() if name.startswith(typed)]
 
 
@@ -149,7 +153,7 @@ ExportDateOption: TypeAlias = Annotated[
 
 
 def _parse_endpoint(url: str) -> str:
-    """Reject an address that boto3 cannot use, before it fails in the middle of a request."""
+    """Reject a URL that boto3 can't use, so that the command doesn't fail in its first request."""
     if not (url.startswith(("http://", "https://")) and is_valid_endpoint_url(url)):
         raise typer.BadParameter(
             f"{url!r} is not the address of an endpoint; write for example http://127.0.0.1:4566"
@@ -160,7 +164,7 @@ def _parse_endpoint(url: str) -> str:
 def _build_account_option(
     name: str, metavar: str, explanation: str, parser: Callable[[str], str] = str
 ) -> Parameter:
-    """Build an option that says where a pipeline is, or with which credentials to ask."""
+    """Build a keyword parameter for one of the account options, which are all None by default."""
     option = typer.Option(
         f"--{name.replace('_', '-')}",
         metavar=metavar,
@@ -193,56 +197,62 @@ ACCESS_OPTIONS = (
         _parse_endpoint,
     ),
 )
-"""The options that become an `Access`, in the order of its fields."""
+"""The options from which an `Access` is built, in the order of its fields."""
 LINE_END_IN_PARAGRAPH = re.compile(r"(?<!\n)\n(?!\n|Exit code )")
-"""The help would keep these line ends, however wide the terminal is."""
+"""A line end in a docstring that has to go, because Typer would keep it on a terminal of any
+width."""
 commands: dict[str, Callable[..., int]] = {}
-"""Name of each command whose module is imported -> the function that takes all its options."""
+"""Command -> the function that Typer calls with all its options, for imported modules only."""
 
 
 def command(function: Command) -> Command:
-    """Make a function a command that has the name, the options and the help of the function.
+    """Register a function as a command with the same name, options and docstring.
 
-    The function returns the exit code. If its first parameter is an `Access`, the
-    `PipelineOptions` or the deployed pipeline (`Target`), the command has the options that lead to
-    it. They are added here, and the function itself stays as it is.
+    The function returns the exit code. If its first parameter is an `Access`, `PipelineOptions` or
+    a `Target`, the command has the account options instead. The function itself isn't wrapped, so
+    other code can still call it directly.
     """
-    run = _with_account_options(function)
+    run = _add_account_options(function)
     run.__doc__ = LINE_END_IN_PARAGRAPH.sub(" ", inspect.getdoc(function) or "")
     commands[function.__name__.replace("_", "-")] = run
     return function
 
 
-def _with_account_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Replace the first parameter of a function by the options that lead to its value."""
+def _add_account_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Replace a function's first parameter by the account options from which it's built.
+
+    A function that doesn't need an account is returned unchanged.
+    """
     first_parameter, *own_options = inspect.signature(function, eval_str=True).parameters.values()
     first_class = first_parameter.annotation
     if first_class not in (Access, PipelineOptions, Target):
         return function
 
     @wraps(function)
-    def run(**values: Any) -> int:  # noqa: ANN401  # the values of all options
-        first_argument = _build_first_argument(first_class, values)
-        return function(first_argument, **values)
+    def run(**option_values: Any) -> int:  # noqa: ANN401  # options have many types
+        first_argument = _pop_first_argument(first_class, option_values)
+        return function(first_argument, **option_values)
 
     options = [*own_options, *ACCESS_OPTIONS]
     if first_class is not Access:
         options = [STACK_OPTION, *own_options, STATE_MACHINE_OPTION, *ACCESS_OPTIONS]
-    # Typer reads both.
+    # Typer reads the signature as well as the annotations.
     run.__dict__["__signature__"] = inspect.Signature(options)
     run.__annotations__ = {option.name: option.annotation for option in options}
     return run
 
 
-def _build_first_argument(
-    first_class: type, values: dict[str, Any]
+def _pop_first_argument(
+    first_class: type, option_values: dict[str, Any]
 ) -> Access | PipelineOptions | Target:
-    """Take the values of the added options out of `values`, and find what they lead to."""
-    access = Access(*(values.pop(option.name) for option in ACCESS_OPTIONS))
+    """Build a function's first argument, and remove the account options from `option_values`."""
+    access = Access(*(option_values.pop(option.name) for option in ACCESS_OPTIONS))
     if first_class is Access:
         return access
 
-    pipeline = PipelineOptions(values.pop("stack"), values.pop("state_machine_arn"), access)
+    pipeline = PipelineOptions(
+        option_values.pop("stack"), option_values.pop("state_machine_arn"), access
+    )
     if first_class is Target:
         return find_target(*pipeline)
     return pipeline
