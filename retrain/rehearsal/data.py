@@ -1,8 +1,9 @@
-"""The data of a rehearsal: two exports of each dataset, made from CSV files.
+"""Provides the data of a rehearsal: an older and a newer export of each dataset.
 
-The files are the user's, or those in `sample_data/`, which describe a film service that does not
-exist. Each file is the newer export, byte for byte. The older export, on which the first version is
-trained, has the older 80% of its rows by TIMESTAMP. Without a TIMESTAMP, both are the same.
+Both come from one CSV file, which is the operator's or in `sample_data/`, the data of a made-up
+film service. The file itself is the newer export. The older export contains only the oldest 80% of
+its rows by TIMESTAMP, and the first version is trained on that. If the file has no TIMESTAMP, both
+exports are the same.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from functions.planning.snapshot import SchemaField
 
 SAMPLE_FOLDER = Path(__file__).with_name("sample_data")
-"""Large enough for INCREMENTAL imports: the newer 20% of its interactions are still 1,000 rows."""
+"""The sample data. It's large enough for an INCREMENTAL import, because the newest 20% of its
+interactions are still 1,000 rows."""
 RESERVED_TYPES: Mapping[str, str | list[str]] = {
     "USER_ID": "string",
     "ITEM_ID": "string",
@@ -45,26 +47,28 @@ RESERVED_TYPES: Mapping[str, str | list[str]] = {
     "RECOMMENDATION_ID": ["null", "string"],
     "IMPRESSION": ["null", "string"],
 }
-"""The columns that Personalize knows, and their types (guide: "Creating schema JSON files")."""
+"""Reserved column -> its Avro type (in AWS's guide, see "Creating schema JSON files")."""
 OLDER_PERCENT = 80
 """The percentage of the interactions on which the first version is trained."""
 TRUNCATED_PERCENT = 20
-"""The percentage of the rows that remains in a truncated export."""
+"""The percentage of rows that are left in a truncated export."""
 MIN_ITEMS = 3
-"""Recommendations to a user with fewer items say little about a model."""
+"""The minimum for a typical user, because recommendations from fewer items say little about a
+model."""
 
 Damage: TypeAlias = Literal["none", "truncated", "renamed", "shuffled"]
 
 
 class User(NamedTuple):
-    """A user with the IDs of the items that the user chose, the last choice first."""
+    """A user who has interacted with some items."""
 
     id: str
     item_ids: list[str]
+    """Sorted, the last chosen item first."""
 
 
 class ExportFile(NamedTuple):
-    """A CSV file of one dataset, as bytes and as rows."""
+    """A CSV file of one dataset, both raw and parsed."""
 
     content: bytes
     parsed: FileSample
@@ -72,27 +76,27 @@ class ExportFile(NamedTuple):
 
 @dataclass(frozen=True)
 class RehearsalData:
-    """Two exports of each dataset type."""
+    """An older and a newer export of each dataset, and schemas for them."""
 
     schemas: Mapping[str, str]
-    """Dataset type -> its Avro schema in JSON, as CreateSchema expects it."""
+    """Dataset type -> its Avro schema, serialized as JSON for CreateSchema."""
     older: Mapping[str, bytes]
     """Dataset type -> the export on which the first version is trained."""
     newer: Mapping[str, bytes]
-    """Dataset type -> a later export. It contains every row of the older export, and more."""
+    """Dataset type -> a later export, which contains all rows of the older one, too."""
 
     def build_export(
         self, dataset_type: str, *, only_new_rows: bool, rotate_by: int, damage: Damage
     ) -> bytes:
-        """Build an export that a run can import, or one that it should refuse.
+        """Build an export for the next run.
 
-        `rotate_by` rows move from the beginning to the end, so that the bytes differ from those of
-        the export before. Only interactions are damaged.
+        To make it differ from the previous one, the first `rotate_by` rows are moved to the end.
+        `damage` applies only to interactions, and breaks them in a way that the run should notice.
         """
         header, *rows = split_lines(self.newer[dataset_type])
         if only_new_rows:
             older_rows = set(split_lines(self.older[dataset_type]))
-            # A file needs rows, so if none is new, it has all of them.
+            # An export can't be empty, so repeat all rows if none are new.
             rows = [row for row in rows if row not in older_rows] or rows
 
         start = rotate_by % len(rows)
@@ -102,7 +106,7 @@ class RehearsalData:
         return export
 
     def build_item_labels(self) -> dict[str, str]:
-        """Map the ID of each item to its title and genres, if the file of the items has them."""
+        """Map item IDs to labels for people: the title and genres, as far as items.csv has them."""
         labels = {}
         for item in read_records(self.newer.get("ITEMS", b"ITEM_ID")):
             label = item.get("TITLE") or item["ITEM_ID"]
@@ -114,18 +118,22 @@ class RehearsalData:
         return labels
 
     def list_typical_users(self) -> list[User]:
-        """List the users who have enough items, or else all. The last active user is first."""
+        """List the users with at least MIN_ITEMS items, or all users if none have that many.
+
+        They're sorted, the most recently active user first.
+        """
         users = _list_users(read_records(self.newer["INTERACTIONS"]))
         typical_users = [user for user in users if len(user.item_ids) >= MIN_ITEMS]
         return typical_users or users
 
 
 def read_data(folder: Path, import_modes: Mapping[str, str]) -> RehearsalData:
-    """Read `<key>.csv` for each key of the setting `datasets`, and build schemas that fit.
+    """Read `<key>.csv` for each dataset of the stack, and derive schemas and older exports.
 
-    `import_modes` has the import mode of each key. Interactions are read even if they are not among
-    the keys, because Personalize cannot train without them. Raises OperatorError with the first
-    problem of each file.
+    `import_modes` maps the keys of the setting `datasets` to import modes. interactions.csv is
+    always read, because Personalize can't train without interactions.
+
+    Raises OperatorError with the first problem in each file.
     """
     files = _read_files(folder, {"interactions": "FULL", **import_modes})
 
@@ -140,7 +148,7 @@ def read_data(folder: Path, import_modes: Mapping[str, str]) -> RehearsalData:
 
 
 def _read_files(folder: Path, import_modes: Mapping[str, str]) -> dict[str, ExportFile]:
-    """Read all files before any problem is reported, so that the user learns of all at once."""
+    """Read all files before reporting problems, so that the operator can fix them all at once."""
     files = {}
     problems = []
     for key, import_mode in import_modes.items():
@@ -155,7 +163,7 @@ def _read_files(folder: Path, import_modes: Mapping[str, str]) -> dict[str, Expo
 
 
 def _read_file(path: Path, key: str, import_mode: str) -> ExportFile:
-    """Read a CSV file. Raises OperatorError with its first problem."""
+    """Read and check a CSV file. Raises OperatorError with the first problem in it."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -170,7 +178,7 @@ def _read_file(path: Path, key: str, import_mode: str) -> ExportFile:
 
 
 def _find_problem(file: FileSample, dataset_type: str, import_mode: str) -> str | None:
-    """Explain why Personalize could not import a file or train on it, or return None."""
+    """Explain why Personalize couldn't import a file or train on it. Return None if it could."""
     problem = _find_header_problem(file, dataset_type) or _find_row_problem(file, dataset_type)
     if problem or dataset_type != "INTERACTIONS":
         return problem
@@ -178,7 +186,7 @@ def _find_problem(file: FileSample, dataset_type: str, import_mode: str) -> str 
 
 
 def _find_header_problem(file: FileSample, dataset_type: str) -> str | None:
-    """Explain what a file's header lacks, or return None."""
+    """Explain what's wrong with the header of a file, or return None."""
     if file.error and not file.header:
         return file.error
 
@@ -194,15 +202,15 @@ def _find_header_problem(file: FileSample, dataset_type: str) -> str | None:
 
 
 def _find_row_problem(file: FileSample, dataset_type: str) -> str | None:
-    """Explain what Personalize could not read in a file's rows, or return None.
+    """Explain what's wrong with the rows of a file, or return None.
 
-    Only the columns that Personalize knows can have a wrong value. The schema of the other columns
-    is made to fit their values.
+    Only reserved columns can contain a wrong value, because we derive the types of all other
+    columns from their values.
     """
-    known_fields = [
-        _build_known_field(dataset_type, name) for name in file.header if name in RESERVED_TYPES
+    reserved_fields = [
+        _build_reserved_field(dataset_type, name) for name in file.header if name in RESERVED_TYPES
     ]
-    value_error = find_first_value_error(file, known_fields, datetime.now(UTC))
+    value_error = find_first_value_error(file, reserved_fields, datetime.now(UTC))
     if value_error:
         return value_error
 
@@ -212,51 +220,54 @@ def _find_row_problem(file: FileSample, dataset_type: str) -> str | None:
 
 
 def _find_lack_of_interactions(file: FileSample, import_mode: str) -> str | None:
-    """Explain that one of the two exports would have too few interactions, or return None."""
+    """Explain that one of the two exports would have too few interactions, or return None.
+
+    An INCREMENTAL import contains only what the older export doesn't, which is the smaller part.
+    """
     percent = OLDER_PERCENT
     reason = f"the first version is trained on the older {percent}%"
     if import_mode == "INCREMENTAL":
         percent = 100 - OLDER_PERCENT
         reason = f"an INCREMENTAL import gets the newer {percent}%"
 
-    needed_count = MIN_INTERACTIONS * 100 // percent
-    if len(file.rows) >= needed_count:
+    min_count = MIN_INTERACTIONS * 100 // percent
+    if len(file.rows) >= min_count:
         return None
     return (
-        f"has {len(file.rows)} interactions; export at least {needed_count}, because {reason}, and "
+        f"has {len(file.rows)} interactions; export at least {min_count}, because {reason}, and "
         f"Personalize needs {MIN_INTERACTIONS}"
     )
 
 
 def _select_older_part(file: ExportFile) -> bytes:
-    """Keep the header and the older rows of a file, or the whole file if it has no TIMESTAMP."""
+    """Select a file's header and its oldest rows, or the whole file if it has no TIMESTAMP."""
     if "TIMESTAMP" not in file.parsed.header:
         return file.content
 
     header, *lines = split_lines(file.content)
-    times = _read_times(file.parsed)
-    numbered_lines = sorted(enumerate(lines), key=lambda numbered: times[numbered[0]])
+    timestamps = _read_timestamps(file.parsed)
+    oldest_first = sorted(enumerate(lines), key=lambda numbered: timestamps[numbered[0]])
     older_count = len(lines) * OLDER_PERCENT // 100
 
-    # The lines that remain keep their order.
-    older_lines = [line for _, line in sorted(numbered_lines[:older_count])]
+    # Sorting by the line numbers restores the original order.
+    older_lines = [line for _, line in sorted(oldest_first[:older_count])]
     return b"".join([header, *older_lines])
 
 
-def _read_times(file: FileSample) -> list[int]:
+def _read_timestamps(file: FileSample) -> list[int]:
     """Read the TIMESTAMP of each row."""
     time_column = file.header.index("TIMESTAMP")
     return [int(row.values[time_column]) for row in file.rows]
 
 
 def _build_schema(dataset_type: str, file: FileSample) -> str:
-    """Build an Avro schema in JSON that fits the header and all values of a file."""
+    """Derive an Avro schema from a file's header and values, and serialize it as JSON."""
     fields: list[SchemaField] = []
     for name in file.header:
         if name in RESERVED_TYPES:
-            fields.append(_build_known_field(dataset_type, name))
+            fields.append(_build_reserved_field(dataset_type, name))
         else:
-            fields.append(_build_other_field(dataset_type, name, file.value_counts[name]))
+            fields.append(_build_custom_field(dataset_type, name, file.value_counts[name]))
 
     schema = {
         "type": "record",
@@ -268,22 +279,22 @@ def _build_schema(dataset_type: str, file: FileSample) -> str:
     return json.dumps(schema)
 
 
-def _build_known_field(dataset_type: str, name: str) -> SchemaField:
-    """Build the field of a column that Personalize knows."""
-    # Interactions may have no EVENT_TYPE, but action interactions need one.
+def _build_reserved_field(dataset_type: str, name: str) -> SchemaField:
+    """Build the schema field of a reserved column, whose type Personalize prescribes."""
+    # EVENT_TYPE is optional in interactions, but required in action interactions.
     if name == "EVENT_TYPE" and name in REQUIRED_FIELDS[dataset_type]:
         return {"name": name, "type": "string"}
     return {"name": name, "type": RESERVED_TYPES[name]}
 
 
-def _build_other_field(dataset_type: str, name: str, values: Collection[str]) -> SchemaField:
-    """Build the field of a column that Personalize doesn't know, with the narrowest type."""
+def _build_custom_field(dataset_type: str, name: str, values: Collection[str]) -> SchemaField:
+    """Build the schema field of any other column, with the narrowest type that fits its values."""
     avro_type = _find_narrowest_type([value for value in values if value])
     field: SchemaField = {"name": name, "type": avro_type}
     if "" in values:
         field["type"] = ["null", avro_type]
 
-    # Only textual columns may have longer texts, and only items have textual columns.
+    # Only a textual field may contain longer strings, and only items can have textual fields.
     is_long_text = avro_type == "string" and max(map(len, values)) > MAX_TEXT_LENGTH
     if dataset_type == "ITEMS" and is_long_text:
         field["textual"] = True
@@ -291,7 +302,7 @@ def _build_other_field(dataset_type: str, name: str, values: Collection[str]) ->
 
 
 def _find_narrowest_type(values: Sequence[str]) -> str:
-    """Find the narrowest Avro type that fits the values of a column."""
+    """Find the narrowest Avro type that fits all values: long, float or string."""
     for avro_type in ("long", "float"):
         field: SchemaField = {"name": "", "type": avro_type}
         find_error = partial(find_value_error, field=field, now=datetime.now(UTC))
@@ -302,9 +313,9 @@ def _find_narrowest_type(values: Sequence[str]) -> str:
 
 
 def split_lines(export: bytes) -> list[bytes]:
-    """Split a CSV file into the lines that are not empty, each with its line break.
+    """Split a CSV file into its header and rows, each with its line break. Drop empty lines.
 
-    The first line is the header. A line break is added to the last line if it has none.
+    If the last line has no line break, it gets one, so that lines can be rearranged.
     """
     if not export.endswith((b"\r", b"\n")):
         export += b"\n"
@@ -312,13 +323,13 @@ def split_lines(export: bytes) -> list[bytes]:
 
 
 def read_records(export: bytes) -> list[dict[str, str]]:
-    """Read each row of a CSV file as a dict, whose keys are the columns of the header."""
+    """Parse a CSV file into a list of rows, each of which maps column names to values."""
     file = parse_sample("", export, is_whole_file=True, max_rows=None)
     return [dict(zip(file.header, row.values, strict=True)) for row in file.rows]
 
 
 def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """Write a CSV file in UTF-8, with the header as its first row."""
+    """Serialize a header and rows as a CSV file in UTF-8."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", doublequote=False, escapechar="\\")
     writer.writerow(header)
@@ -327,10 +338,10 @@ def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _list_users(interactions: Sequence[Mapping[str, str]]) -> list[User]:
-    """List all users with their items. The users and their items are sorted, the newest first."""
+    """List all users and their items, both sorted by the last interaction, newest first."""
     newest_first = sorted(interactions, key=lambda row: int(row["TIMESTAMP"]), reverse=True)
 
-    # A dict keeps the order of its keys, and has an item only once.
+    # The inner dict serves as an ordered set, because users may choose an item more than once.
     items_by_user: dict[str, dict[str, None]] = {}
     for interaction in newest_first:
         items = items_by_user.setdefault(interaction["USER_ID"], {})
@@ -339,13 +350,13 @@ def _list_users(interactions: Sequence[Mapping[str, str]]) -> list[User]:
 
 
 def damage_export(damage: Damage, interactions: bytes) -> bytes:
-    """Build an export of interactions as a broken export job writes it."""
+    """Return the interactions as a broken export job would have written them."""
     header, *lines = split_lines(interactions)
 
     match damage:
         case "truncated":
-            remaining = len(lines) * TRUNCATED_PERCENT // 100
-            return b"".join([header, *lines[:remaining]])
+            remaining_count = len(lines) * TRUNCATED_PERCENT // 100
+            return b"".join([header, *lines[:remaining_count]])
         case "renamed":
             return b"".join([header.replace(b"USER_ID", b"userId", 1), *lines])
         case "shuffled":
@@ -355,10 +366,10 @@ def damage_export(damage: Damage, interactions: bytes) -> bytes:
 
 
 def _shuffle_items(interactions: bytes) -> bytes:
-    """Give the items to the users in a random order, which is always the same."""
+    """Assign the items to users at random, but always with the same result."""
     records = read_records(interactions)
     item_ids = [record["ITEM_ID"] for record in records]
-    random.Random(1).shuffle(item_ids)  # noqa: S311  # no secret
+    random.Random(1).shuffle(item_ids)  # noqa: S311  # This isn't cryptography.
 
     for record, item_id in zip(records, item_ids, strict=True):
         record["ITEM_ID"] = item_id

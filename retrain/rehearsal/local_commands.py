@@ -1,4 +1,7 @@
-"""The commands that need no account. They only import the emulator when they are called."""
+"""The commands `rehearse` and `emulate`, which need the emulator, but no AWS account.
+
+The emulator is imported only when one of them is called, because its libraries are optional.
+"""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -10,7 +13,7 @@ from retrain.options import JsonOption, StackOption, command
 from retrain.rehearsal.scenarios import SCENARIOS, ScenarioName
 
 EMULATOR_LIBRARIES = ("awslambdaric", "hypercorn", "implicit", "ministack")
-"""Libraries that only the emulator needs."""
+"""The emulator's libraries, which aren't part of the extra [cli]."""
 SCENARIO_NAMES = [scenario.name for scenario in SCENARIOS]
 DataOption: TypeAlias = Annotated[
     Path | None,

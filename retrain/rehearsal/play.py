@@ -1,4 +1,4 @@
-"""Deploys a stack to the emulator, and plays scenarios on it."""
+"""Deploys a stack to the emulator, and plays scenarios there, each of which is one run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from retrain.account.project_files import read_project
 from retrain.account.target import find_target
 from retrain.look.runs import parse_execution
 from retrain.look.watch import follow
-from retrain.rehearsal.resources import StackResources, today
+from retrain.rehearsal.resources import StackResources, get_today
 from retrain.rehearsal.results import Result
 from retrain.rehearsal.scenarios import judge
 
@@ -39,21 +39,21 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.3
 PAST_DAYS = 20
-"""How many days ago the schedule's first run was due. Each later run belongs to the day after.
+"""How many days ago the schedule fires for the first run. Each later run is one day later.
 
-So every run has a separate folder if the location contains `{date}`, and a run that the user starts
-by hand belongs to a later day than all of them."""
+Thanks to that, each run has a separate folder if locations contain `{date}`, and a run that the
+operator starts by hand belongs to a later day than all of them."""
 
 
 def _generate_days() -> Iterator[date]:
-    """Yield the days on which the schedule fires, of which the first is PAST_DAYS ago."""
-    for days in count(-PAST_DAYS):
-        yield today() + timedelta(days=days)
+    """Yield the day of each run of the schedule, beginning PAST_DAYS ago."""
+    for offset in count(-PAST_DAYS):
+        yield get_today() + timedelta(days=offset)
 
 
 @dataclass(frozen=True)
 class DeployedStack:
-    """A stack that is deployed to the emulator."""
+    """A stack that was deployed to the emulator."""
 
     stack: Stack
     resources: StackResources
@@ -61,19 +61,22 @@ class DeployedStack:
     """The pipeline, as the other commands find it."""
     schedule_arn: str
     days: Iterator[date] = field(default_factory=_generate_days)
-    """The days of the next runs of the schedule."""
+    """The days on which the schedule will fire next."""
 
     @cached_property
-    def cloudwatch(self) -> Any:  # noqa: ANN401  # boto3's types for it are not installed
-        """The client of CloudWatch."""
+    def cloudwatch(self) -> Any:  # noqa: ANN401  # its boto3 stubs aren't installed
+        """The CloudWatch client."""
         return self.target.access.client("cloudwatch")
 
     def play(self, scenario: Scenario) -> Result:
-        """Play a scenario, and judge what happened. Raise SystemExit after Ctrl-C."""
+        """Play a scenario, and check whether the run did what it should have done.
+
+        Raises SystemExit if the operator interrupts the run.
+        """
         day = self._choose_day()
         self._prepare(scenario, day)
 
-        with self._play_faults(scenario):
+        with self._inject_faults(scenario):
             execution_arn = self._start_run(day)
             run = self._follow_run(execution_arn)
 
@@ -83,13 +86,13 @@ class DeployedStack:
         return Result(scenario, checks, run)
 
     def _choose_day(self) -> date:
-        """Choose the day of the next run. A run by hand belongs to today."""
+        """Choose the next run's day: the schedule's next one, or today if the stack is paused."""
         if self.stack.args.paused:
-            return today()
+            return get_today()
         return next(self.days)
 
     def _prepare(self, scenario: Scenario, day: date) -> None:
-        """Do what happens before a run: write newer exports, or delete a user."""
+        """Do what the scenario wants done before its run, such as writing newer exports."""
         if scenario.writes_exports:
             print_progress("writing newer exports to S3")
             self.resources.write_newer_exports(day, scenario.damage)
@@ -98,26 +101,29 @@ class DeployedStack:
             print_progress("deleting a user")
             self.resources.delete_user(self.stack.data.list_typical_users()[0].id)
 
-        self._calm_alarms()
+        self._reset_alarms()
 
     @contextmanager
-    def _play_faults(self, scenario: Scenario) -> Iterator[None]:
-        """Inject the scenario's fault, or let alarms go off, until the block ends."""
+    def _inject_faults(self, scenario: Scenario) -> Iterator[None]:
+        """Inject the scenario's fault, or set off alarms from a thread, until the block ends."""
         emulator = self.resources.emulator
         if scenario.fault:
             emulator.control("POST", "faults", scenario.fault)
 
-        has_ended = Event()
+        run_ended = Event()
         if "bake" in scenario.needs:
-            Thread(target=self._set_off_alarms, args=[has_ended]).start()
+            Thread(target=self._set_off_alarms, args=[run_ended]).start()
         try:
             yield
         finally:
-            has_ended.set()
+            run_ended.set()
             emulator.control("DELETE", "faults")
 
     def _start_run(self, day: date) -> str:
-        """Start a run through the schedule, or by hand if the stack is paused. Return its ARN."""
+        """Fire the schedule, or start the run by hand if the stack is paused.
+
+        Returns the ARN of the run's execution.
+        """
         if self.stack.args.paused:
             print_progress("starting a run by hand, because the stack is paused")
             execution = self.target.access.step_functions.start_execution(
@@ -134,7 +140,7 @@ class DeployedStack:
             raise FailedError(f"the schedule starts no run: {error}") from error
 
     def _follow_run(self, execution_arn: str) -> ShownRun:
-        """Show a run until it ends. Without a terminal, it's shown only when it has ended."""
+        """Follow a run until it ends, and show its progress if there's a terminal."""
         step_functions = self.target.access.step_functions
         execution = parse_execution(step_functions.describe_execution(executionArn=execution_arn))
 
@@ -142,19 +148,19 @@ class DeployedStack:
         console.quiet = not console.is_terminal
         return follow(self.target, execution, console, is_rehearsal=True)
 
-    def _calm_alarms(self) -> None:
-        """Set the alarms of all bakes to OK, as if people used the campaigns.
+    def _reset_alarms(self) -> None:
+        """Set the bake alarms of all campaigns to OK, as if people were using the campaigns.
 
-        Without any use, the alarms would have no data, and the run would warn that nothing watched
-        the new version.
+        Nobody does, so otherwise the alarms would have no data, and the run would warn that nothing
+        watched the new version.
         """
         for campaign in self._list_campaign_settings():
             for alarm_name in list_alarm_names(self.target.settings, campaign):
                 self._set_alarm(alarm_name, "OK")
 
-    def _set_off_alarms(self, has_ended: Event) -> None:
-        """Keep an alarm of each campaign in ALARM during its bake, until the run has ended."""
-        while not has_ended.wait(POLL_SECONDS):
+    def _set_off_alarms(self, run_ended: Event) -> None:
+        """Until the run has ended, keep one alarm of each campaign in ALARM while it's baking."""
+        while not run_ended.wait(POLL_SECONDS):
             for campaign in self._list_campaign_settings():
                 alarm_name = list_alarm_names(self.target.settings, campaign)[-1]
                 if self._is_baking(campaign["campaignArn"]):
@@ -163,6 +169,7 @@ class DeployedStack:
                     self._set_alarm(alarm_name, "OK")
 
     def _is_baking(self, campaign_arn: str) -> bool:
+        """Return True if the campaign's tags say that its bake has begun."""
         tags = read_tags(self.resources.personalize, campaign_arn)
         return tags.get(BAKE_TAG, UNSET_VALUE) != UNSET_VALUE
 
@@ -172,13 +179,16 @@ class DeployedStack:
         )
 
     def _list_campaign_settings(self) -> list[CampaignSettings]:
-        """List the campaigns as the deployed pipeline knows them."""
+        """List the settings of all campaigns in the deployed pipeline."""
         solutions = self.target.settings["solutions"]
         return [campaign for solution in solutions for campaign in solution["campaigns"]]
 
 
 def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
-    """Create what a stack names, and deploy the stack. Raises OperatorError if that fails."""
+    """Create the resources that a stack's settings name, and deploy the stack.
+
+    Raises OperatorError if the emulator rejects a request.
+    """
     resources = StackResources(emulator, stack.args, stack.data)
     try:
         resources.create()
@@ -192,7 +202,7 @@ def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
 
 
 def _deploy(stack: Stack, endpoint: str) -> Mapping[str, Any]:
-    """Deploy a stack with the settings of a rehearsal, and return its outputs."""
+    """Deploy a stack with the overrides for a rehearsal, and return its outputs."""
     project = read_project(stack.folder, stack.name, stack.overrides)
     deployment = deploy(
         stack.name,

@@ -1,6 +1,6 @@
-"""Chooses the recipe of each solution in a rehearsal, and what to ask it about a user.
+"""Chooses a recipe for each solution in a rehearsal, and builds requests that suit it.
 
-The settings only name a solution, which normally exists before the stack.
+A stack's settings don't contain recipes, because its solutions normally exist already.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ REHEARSED_RECIPES = (
     POPULARITY,
     "aws-trending-now",
 )
-"""The recipes of solutions in a rehearsal, the best first."""
+"""The recipes to choose from, in order of preference."""
 REQUEST_KEYS = {"userId", "itemId", "inputList"}
-"""What a probe may ask about. Not every recipe knows each of them."""
+"""The keys of a probe whose support depends on the recipe."""
 
 
 def choose_recipe(solution: SolutionArgs) -> str:
-    """Choose the best recipe that supports the settings of a solution.
+    """Choose the first recipe that supports all settings of a solution.
 
-    If none does, the run reports which settings do not fit the recipe.
+    If there is none, choose the first one anyway, and let the run report which settings don't fit.
     """
     config = to_config(solution, keep_none=False)
     for recipe_name in REHEARSED_RECIPES:
@@ -46,7 +46,7 @@ def choose_recipe(solution: SolutionArgs) -> str:
 
 
 def _supports(recipe: Recipe, config: Mapping[str, Any]) -> bool:
-    """Return True if a solution with this config can have the recipe."""
+    """Return True if a recipe supports everything that a solution's config uses."""
     used_features = _collect_used_settings(config) & FEATURES
     if not used_features <= {*recipe.features}:
         return False
@@ -61,7 +61,7 @@ def _supports(recipe: Recipe, config: Mapping[str, Any]) -> bool:
 
 
 def _collect_used_settings(config: Mapping[str, Any]) -> set[str]:
-    """Collect the training mode and the keys of the batch jobs, named as in FEATURES."""
+    """Collect the training mode and all keys of batch jobs, with the names in FEATURES."""
     used_settings = {f"trainingMode {config['trainingMode']}"}
     for batch_job in config["batchJobs"]:
         used_settings.update(batch_job)
@@ -69,7 +69,7 @@ def _collect_used_settings(config: Mapping[str, Any]) -> set[str]:
 
 
 def build_query(user: User, recipe_name: str) -> dict[str, Any]:
-    """Build what a recipe is asked about a user, as a line in the input of a batch job."""
+    """Build the request about a user that suits a recipe, with the keys of a batch job's input."""
     if recipe_name == RELATED_ITEMS:
         return {"itemId": user.item_ids[0]}
     if recipe_name == RANKING:

@@ -1,4 +1,4 @@
-"""Lists what a good run achieved: what each version passed, and what users get now."""
+"""Shows what a successful run achieved: which trials versions passed, and what they recommend."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from retrain.rehearsal.resources import StackResources
 
 SHOWN_ITEMS = 3
-"""How many of the items to show that the user chose last."""
+"""How many of the user's own items to show."""
 RECOMMENDED_ITEMS = 5
 
 
 def list_trial_lines(args: RetrainingPipelineArgs, report: Report) -> Iterator[Line]:
-    """Yield what each new version has passed, and how long that takes on AWS."""
+    """Yield a line for each deployed version: what it passed, and how long that takes on AWS.
+
+    In a rehearsal, probes and bakes are much shorter.
+    """
     outcomes = {item["campaignArn"]: item["outcome"] for item in list_campaign_reports(report)}
 
     for campaign in list_campaigns(args):
@@ -41,7 +44,7 @@ def list_trial_lines(args: RetrainingPipelineArgs, report: Report) -> Iterator[L
 
 
 def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
-    """Yield the parts of a campaign's trials, with the durations of the stack's file."""
+    """Yield the parts of a campaign's trials, with the durations in the stack's settings."""
     if campaign.probe:
         seconds = campaign.probe.minutes * 60
         yield f"its probe ({format_duration(seconds)} on AWS)"
@@ -50,9 +53,9 @@ def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
 
 
 def list_recommendation_lines(resources: StackResources, report: Report) -> Iterator[Line]:
-    """Yield what a typical user chose last, and what campaigns and batch jobs recommend.
+    """Yield what a typical user chose last, and what campaigns and batch jobs recommend now.
 
-    A campaign for related items is asked about the item that the user chose last.
+    If a recipe recommends related items, they're related to what the user chose last.
     """
     user = resources.data.list_typical_users()[0]
     recommended = _request_recommendations(resources, user) | _read_batch_results(resources, report)
@@ -67,13 +70,13 @@ def list_recommendation_lines(resources: StackResources, report: Report) -> Iter
 
 
 def _request_recommendations(resources: StackResources, user: User) -> dict[str, list[str]]:
-    """Ask each campaign about a user. Map a heading for each to the items that it recommends."""
+    """Request recommendations for a user from each campaign, by a heading that names it."""
     runtime = boto3.client("personalize-runtime", **resources.emulator.connection)
 
     recommended = {}
     for solution in resources.args.solutions:
         recipe_name = choose_recipe(solution)
-        # A ranking has only the items that the request names.
+        # A ranking only reorders the user's own items, so there's nothing new to show.
         if recipe_name == RANKING:
             continue
 
@@ -90,11 +93,11 @@ def _request_recommendations(resources: StackResources, user: User) -> dict[str,
 
 
 def _read_batch_results(resources: StackResources, report: Report) -> dict[str, list[str]]:
-    """Read the results of a run's batch jobs. Map a heading for each to the items in it."""
+    """Read what a run's batch jobs recommend, by a heading that names the user or item."""
     results = {}
     for batch_job in list_batch_job_reports(report["solutions"]):
         for line in _read_output(resources, batch_job["output"])[:BATCH_USERS]:
-            # The input is a user or an item, and perhaps items to rank.
+            # The first value in the input is the user or the item. Items to rank may follow.
             subject = next(iter(line["input"].values()))
             item_ids = line["output"]["recommendedItems"]
             results[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
@@ -103,7 +106,7 @@ def _read_batch_results(resources: StackResources, report: Report) -> dict[str, 
 
 
 def _read_output(resources: StackResources, output: str) -> list[dict[str, Any]]:
-    """Read the lines of the files that a batch job wrote."""
+    """Read all result files of a batch job, which have a JSON document on each line."""
     bucket, folder = split_location(output)
 
     lines = []

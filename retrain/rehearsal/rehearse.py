@@ -1,4 +1,7 @@
-"""Rehearses a stack in the emulator, or runs the emulator with what a stack names."""
+"""Rehearses a stack in the emulator, or only runs the emulator with the resources that it needs.
+
+This module has the code of the commands in `local_commands.py`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from functions.common.aws import NO_RESPONSE_ERRORS
 from retrain.account import output
 from retrain.account.errors import AWS_ERRORS, EXIT_FAILED, FailedError, OperatorError
 from retrain.rehearsal.play import POLL_SECONDS, deploy_stack
-from retrain.rehearsal.resources import StackResources, today
+from retrain.rehearsal.resources import StackResources, get_today
 from retrain.rehearsal.results import (
     Result,
     build_document,
@@ -40,12 +43,12 @@ if TYPE_CHECKING:
     from retrain.rehearsal.stack import Stack
 
 PROVIDER_FOLDER = Path(__file__).resolve().parents[2] / "emulator" / "deployer" / "plugin"
-"""Contains the emulator's AWS provider. The Pulumi CLI finds it on the PATH."""
-REHEARSED_JOBS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
-"""Seconds that a job takes in a rehearsal, which is long enough to see it."""
-EMULATED_JOBS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
+"""Contains the emulator's own AWS provider, which the Pulumi CLI finds if it's on the PATH."""
+REHEARSAL_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
+"""Seconds. It's just long enough to see each job on the screen."""
+EMULATE_TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 PULUMI_COMMANDS = ("pulumi", "pulumi-language-python")
-"""The CLI and the host of Python programs, which may be in two folders."""
+"""The CLI and its language host for Python, which may be in different folders."""
 PASTE_EXPORTS = (
     "The emulator runs until you press Ctrl-C. Paste these lines into bash in another shell. Then "
     "boto3, Pulumi, retrain and the AWS CLI use it. For SQS, version 1 of the AWS CLI also needs "
@@ -64,8 +67,11 @@ def rehearse(
     as_json: bool = False,
     data_dir: Path | None = None,
 ) -> int:
-    """Play the happy path and other scenarios on a stack. Return the exit code of the command."""
-    with _emulate_stack(stack_name, data_dir, REHEARSED_JOBS) as (stack, emulator):
+    """Deploy a stack to an emulator, and play the happy path and the named scenarios there.
+
+    Returns the exit code of the command.
+    """
+    with _emulate_stack(stack_name, data_dir, REHEARSAL_TIMINGS) as (stack, emulator):
         playable_scenarios = _choose_scenarios(stack, scenarios)
         deployed = deploy_stack(stack, emulator)
         results = [
@@ -82,28 +88,29 @@ def rehearse(
 
 
 def _choose_scenarios(stack: Stack, names: Sequence[ScenarioName]) -> list[Scenario]:
-    """Choose the happy path and the scenarios with these names that the stack can play.
+    """Choose the happy path and those of the named scenarios that the stack can play.
 
-    ALL leaves out the others. Raises OperatorError if one of them is requested by its name.
+    Raises OperatorError if a scenario was named, but can't be played. If it was only included in
+    ALL, it's left out with a message instead.
     """
     playable = []
-    refused = []
+    refusals = []
     for scenario in list_scenarios(names):
         obstacle = scenario.find_obstacle(stack.args)
         if obstacle is None:
             playable.append(scenario)
         elif scenario.name in names:
-            refused.append(f"  {scenario.name}: {obstacle}")
+            refusals.append(f"  {scenario.name}: {obstacle}")
         else:
             output.print_message(f"left out: {scenario.name}: {obstacle}")
 
-    if refused:
-        raise OperatorError("\n".join([f"stack {stack.name} cannot play:", *refused]))
+    if refusals:
+        raise OperatorError("\n".join([f"stack {stack.name} cannot play:", *refusals]))
     return playable
 
 
 def _play(deployed: DeployedStack, scenario: Scenario, *, is_shown: bool) -> Result:
-    """Play a scenario, and print its story before and its result after it, unless JSON follows."""
+    """Play a scenario. If `is_shown`, print its story beforehand and its result afterwards."""
     if is_shown:
         print_story(scenario)
 
@@ -115,7 +122,10 @@ def _play(deployed: DeployedStack, scenario: Scenario, *, is_shown: bool) -> Res
 
 
 def _play_to_the_end(deployed: DeployedStack, scenario: Scenario) -> Result:
-    """Play a scenario. An error is its result, so that the other scenarios are still played."""
+    """Play a scenario, and turn an error into its result, so that the other scenarios still run.
+
+    But if the emulator has died, none of them could run, so the error is raised.
+    """
     try:
         return deployed.play(scenario)
     except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
@@ -132,8 +142,8 @@ def _print_results(stack_name: str, results: Sequence[Result], *, as_json: bool)
 
 
 def _keep_running(deployed: DeployedStack) -> None:
-    """Keep the emulator with newer exports, so that the user can start the next run."""
-    deployed.resources.write_newer_exports(today())
+    """Upload newer exports, suggest commands for another run, and wait until Ctrl-C."""
+    deployed.resources.write_newer_exports(get_today())
 
     command = deployed.target.command
     _wait(
@@ -143,23 +153,29 @@ def _keep_running(deployed: DeployedStack) -> None:
 
 
 def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) -> int:
-    """Run the emulator with what a stack names until Ctrl-C. Return the command's exit code."""
-    emulated = _emulate_stack(stack_name, data_dir, EMULATED_JOBS, port)
-    with emulated as (stack, emulator):
+    """Run an emulator until Ctrl-C, with everything in it that a stack's settings name.
+
+    Unlike a rehearsal, this doesn't deploy the stack itself. Returns the command's exit code.
+    """
+    emulated_stack = _emulate_stack(stack_name, data_dir, EMULATE_TIMINGS, port)
+    with emulated_stack as (stack, emulator):
         resources = StackResources(emulator, stack.args, stack.data)
         resources.create()
-        resources.write_newer_exports(today())
-        _wait(emulator, _list_ways_to_deploy(stack_name, resources.group_arn))
+        resources.write_newer_exports(get_today())
+        _wait(emulator, _list_deploy_commands(stack_name, resources.group_arn))
     return 0
 
 
-def _list_ways_to_deploy(stack_name: str, group_arn: str) -> dict[str, list[str]]:
-    """List the commands that deploy the stack, or another one that adopts its dataset group."""
-    # The state is in a folder, so nobody has to log in. A second shell that gets the same lines
+def _list_deploy_commands(stack_name: str, group_arn: str) -> dict[str, list[str]]:
+    """List the commands that deploy the stack, or that adopt its dataset group in another stack.
+
+    The keys say what each group of commands is for.
+    """
+    # With the state in a folder, nobody has to log in, and another shell that gets the same lines
     # finds the same stack.
     state = f"export PULUMI_BACKEND_URL=file://{mkdtemp()} PULUMI_CONFIG_PASSPHRASE="
 
-    # `adopt` overwrites no file.
+    # `adopt` refuses to overwrite the file of an existing stack.
     new_stack = "prod"
     if stack_name == new_stack:
         new_stack = "adopted"
@@ -180,25 +196,25 @@ def _emulate_stack(
 ) -> Iterator[tuple[Stack, Emulator]]:
     """Run an emulator for a stack, and redirect boto3 to it until the block ends.
 
-    The emulator has the account and the region of the stack, so that the ARNs in the stack's config
+    The emulator takes on the stack's account and region, so that the ARNs in the stack's config
     work unchanged. By default, it listens on any free port.
     """
     with _explain_errors(), open_stack(stack_name, data_dir) as stack:
         region, account = stack.args.first_dataset_arn.split(":")[3:5]
         with running(port=port, account=account, region=region, timings=timings) as emulator:
             output.print_progress(f"account {account}, {region}: {emulator.endpoint}")
-            # open_stack() restores the environment at the end.
+            # No need to undo this, because open_stack() restores the environment.
             os.environ.update(emulator.exports)
             yield stack, emulator
 
 
 @contextmanager
 def _explain_errors() -> Iterator[None]:
-    """Turn errors of Pulumi and the emulator into messages for the person at the terminal.
+    """Turn errors of Pulumi and the emulator into messages for the operator.
 
     Raises:
-        OperatorError: the stack, or how it is deployed, has to be changed first.
-        FailedError: the emulator stopped answering, so the same command may work.
+        OperatorError: the stack or its deployment has to be fixed first.
+        FailedError: the emulator stopped responding, so it's worth trying again.
     """
     try:
         yield
@@ -209,14 +225,17 @@ def _explain_errors() -> Iterator[None]:
         raise FailedError(message) from error
 
 
-def _wait(emulator: Emulator, purposes: Mapping[str, Sequence[str]]) -> None:
+def _wait(emulator: Emulator, commands_by_purpose: Mapping[str, Sequence[str]]) -> None:
     """Print how to use the emulator, and wait until Ctrl-C or SIGTERM.
 
-    `purposes` says what each group of commands is for. Raises FailedError if the emulator dies.
+    `commands_by_purpose` contains further commands to suggest. Raises FailedError if the emulator
+    dies in the meantime.
     """
-    # A signal is a SystemExit, unless something else than `python -m retrain` has called this.
+    suggestions = {PASTE_EXPORTS: _list_exports(emulator), **commands_by_purpose}
+
+    # `python -m retrain` turns signals into SystemExit. Other callers may get KeyboardInterrupt.
     with suppress(KeyboardInterrupt, SystemExit):
-        for purpose, commands in {PASTE_EXPORTS: _list_exports(emulator), **purposes}.items():
+        for purpose, commands in suggestions.items():
             output.print_command(f"\n{purpose}", "\n".join(commands))
 
         while emulator.is_alive():
@@ -225,12 +244,12 @@ def _wait(emulator: Emulator, purposes: Mapping[str, Sequence[str]]) -> None:
 
 
 def _list_exports(emulator: Emulator) -> list[str]:
-    """List the shell lines after which the tools of another shell use the emulator."""
-    # The other shell may not know the CLI, for example if `tools.py` has built it for this shell.
+    """List the `export` lines that make boto3, Pulumi and the AWS CLI use the emulator."""
+    # The Pulumi CLI may not be on the other shell's PATH, for example if `tools.py` has built it.
     cli_paths = [path for path in map(which, PULUMI_COMMANDS) if path]
     folders = [str(Path(path).parent) for path in [sys.executable, *cli_paths]]
     unique_folders = dict.fromkeys([*folders, str(PROVIDER_FOLDER)])
 
     search_path = os.pathsep.join([*unique_folders, "$PATH"])
-    variables = {**emulator.exports, "PATH": f'"{search_path}"'}
-    return [f"export {name}={value}" for name, value in variables.items()]
+    env = {**emulator.exports, "PATH": f'"{search_path}"'}
+    return [f"export {name}={value}" for name, value in env.items()]

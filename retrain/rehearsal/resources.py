@@ -1,4 +1,8 @@
-"""Creates what a stack's settings name but do not create: files, a dataset group, IAM's roles."""
+"""Creates the resources that a stack's settings name, but that a deployment doesn't create.
+
+In an AWS account, they exist before the stack: exports in S3, the dataset group with its solutions
+and campaigns, and IAM roles.
+"""
 
 from __future__ import annotations
 
@@ -29,22 +33,22 @@ if TYPE_CHECKING:
 
 PERSONALIZE = "personalize.amazonaws.com"
 FILE_ACTIONS = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
-"""What Personalize needs to read exports and to write the results of batch jobs."""
+"""What Personalize needs in order to read exports and write the results of batch jobs."""
 BATCH_USERS = 3
-"""The lines in the input of a batch job."""
+"""How many users the input of a batch job contains, one on each line."""
 RECIPE_ARN_PREFIX = "arn:aws:personalize:::recipe/"
 US_EAST_1 = "us-east-1"
-"""The only region that CreateBucket does not accept as a LocationConstraint."""
+"""The only region that CreateBucket doesn't accept as a LocationConstraint."""
 MAX_NAME_LENGTH = 63
-"""The longest name in Personalize."""
+"""The length limit of names in Personalize."""
 POLL_SECONDS = 0.1
 
 
 class StackResources:
-    """The resources that a stack's settings name, in the emulator.
+    """Creates the resources that a stack's settings name, in an emulator.
 
-    Every method raises OperatorError if a resource fails, and ClientError if the emulator refuses a
-    request.
+    Every public method may raise OperatorError if a resource ends as FAILED, and ClientError if the
+    emulator rejects a request.
     """
 
     def __init__(
@@ -57,41 +61,47 @@ class StackResources:
         self.iam = boto3.client("iam", **emulator.connection)
         self.s3 = boto3.client("s3", **emulator.connection)
 
-        # The dataset `dataset/<group>/<type>` is in the group `dataset-group/<group>`.
+        # The ARN of a dataset ends with dataset/<group>/<type>.
         self.group_name = args.first_dataset_arn.split("/")[1]
         self.datasets = self._list_datasets()
         """Dataset type -> its settings."""
         self._upload_count = 0
-        """How often newer exports were uploaded."""
+        """How often newer exports were uploaded so far."""
 
     @property
     def group_arn(self) -> str:
-        """The dataset group."""
+        """The ARN of the dataset group."""
         return self._build_arn(f"dataset-group/{self.group_name}")
 
     @property
     def import_role_arn(self) -> str:
-        """The role with which Personalize imports: that of the settings, or one just for this."""
+        """The role that Personalize assumes to import: from the settings, or one of our own."""
         default_role = f"arn:aws:iam::{self.emulator.account}:role/{self._build_name('rehearsal')}"
         return str(self.args.import_role_arn or default_role)
 
     def _list_datasets(self) -> dict[str, DatasetArgs]:
-        """List the stack's datasets. Without interactions, Personalize could not train."""
+        """Map dataset types to the stack's settings, and add interactions if there are none.
+
+        Without interactions, Personalize couldn't train anything.
+        """
         configured = self.args.datasets.configured()
         datasets = {to_dataset_type(key): dataset for key, dataset in configured.items()}
 
         if "INTERACTIONS" not in datasets:
             datasets["INTERACTIONS"] = DatasetArgs(
                 dataset_arn=self._build_arn(f"dataset/{self.group_name}/INTERACTIONS"),
-                # Only the rehearsal uses this location.
+                # Runs never read this location, because the dataset isn't in the stack's config.
                 data_location="s3://rehearsal-interactions/interactions.csv",
             )
         return datasets
 
     def create(self) -> None:
-        """Create everything, and train a first version of each solution."""
+        """Create all resources, including a first version of each solution, and wait for them.
+
+        The first versions are trained on the older exports, and the campaigns serve them.
+        """
         print_progress("writing exports to S3")
-        yesterday = today() - timedelta(days=1)
+        yesterday = get_today() - timedelta(days=1)
         self._upload(yesterday, self.data.older)
 
         print_progress("creating the dataset group and its datasets")
@@ -110,17 +120,16 @@ class StackResources:
             self._create_campaigns(self._train(recipe_names))
 
     def write_newer_exports(self, day: date, damage: Damage = "none") -> None:
-        """Upload the next export of each dataset to where the stack expects it on a day.
+        """Upload another export of each dataset to where a run of that day looks for it.
 
-        Each differs from the one before, because a run skips an export that has not changed.
         `damage` breaks the interactions in a way that the pipeline is supposed to notice.
         """
         exports = {
             dataset_type: self.data.build_export(
                 dataset_type,
-                # An INCREMENTAL import appends, so older rows would be in the dataset twice.
+                # An INCREMENTAL import appends, so older rows would end up in the dataset twice.
                 only_new_rows=dataset.import_mode == "INCREMENTAL",
-                # In another order, the same rows make another file.
+                # A run skips an export that hasn't changed, so reorder the rows each time.
                 rotate_by=self._upload_count,
                 damage=damage,
             )
@@ -131,7 +140,7 @@ class StackResources:
         self._upload_count += 1
 
     def delete_user(self, user_id: str) -> None:
-        """Start a data deletion job, which deletes a user from the dataset group."""
+        """Start a data deletion job for a user, but don't wait for its end."""
         file = S3Location("rehearsal-deletion", "users.csv")
         self._put_file(file, f"USER_ID\n{user_id}\n".encode())
 
@@ -145,31 +154,32 @@ class StackResources:
     # Files in S3
 
     def _upload(self, day: date, exports: Mapping[str, bytes]) -> None:
-        """Upload what a run reads on a day, and create the buckets to which it writes."""
+        """Upload all files that a run of that day reads, and create the buckets for its output."""
         self._upload_batch_inputs(day)
         for dataset_type, dataset in self.datasets.items():
             self._put_file(_find_location(dataset.data_location, day), exports[dataset_type])
 
-        # A marker says that its export is complete, so the markers are last.
+        # A marker says that its export is complete, so upload the markers last.
         for dataset in self.datasets.values():
             if dataset.ready_marker:
                 self._put_file(_find_location(dataset.ready_marker, day), b"")
 
     def _upload_batch_inputs(self, day: date) -> None:
+        """Upload the inputs of all batch jobs, and create the buckets for their outputs."""
         for solution in self.args.solutions:
             for job in solution.batch_jobs:
                 self._put_file(_find_location(job.input, day), self._build_batch_input(solution))
                 self._create_bucket(_find_location(job.output, day).bucket)
 
     def _build_batch_input(self, solution: SolutionArgs) -> bytes:
-        """Build the input of a solution's batch jobs, with a line for each of a few users."""
+        """Build the input of a solution's batch jobs: JSON lines, one for each of a few users."""
         recipe_name = choose_recipe(solution)
         users = self.data.list_typical_users()[:BATCH_USERS]
         lines = [json.dumps(build_query(user, recipe_name)) for user in users]
         return "".join(f"{line}\n" for line in lines).encode()
 
     def _put_file(self, location: S3Location, content: bytes) -> None:
-        """Write a file, or the only file of a folder, to a bucket that may not exist yet."""
+        """Upload a file, and create its bucket if necessary. In a folder, it's the only file."""
         bucket, key = location
         if key.endswith("/"):
             key += "part-0.csv"
@@ -178,9 +188,9 @@ class StackResources:
         self.s3.put_object(Bucket=bucket, Key=key, Body=content)
 
     def _create_bucket(self, bucket: str) -> None:
-        """Create a bucket that Personalize may use, unless it exists.
+        """Create a bucket that Personalize may read and write, unless it already exists.
 
-        AWS's guide has the same policy.
+        Its policy is the one in AWS's guide.
         """
         existing_buckets = [existing["Name"] for existing in self.s3.list_buckets()["Buckets"]]
         if bucket in existing_buckets:
@@ -202,10 +212,10 @@ class StackResources:
     # IAM
 
     def _create_roles(self) -> None:
-        """Create the roles with which Personalize imports and runs batch jobs."""
+        """Create the roles that Personalize assumes for imports and batch jobs."""
         role_arns = {self.import_role_arn, str(self.args.batch_role_arn or self.import_role_arn)}
         trust_policy = build_policy(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-        # Each bucket's own policy says which files Personalize may use.
+        # The bucket policies already restrict which files Personalize can access.
         file_policy = build_policy(Action=FILE_ACTIONS, Resource="*")
 
         for role_arn in sorted(role_arns):
@@ -214,10 +224,10 @@ class StackResources:
             self.iam.put_role_policy(RoleName=name, PolicyName="files", PolicyDocument=file_policy)
 
     def _create_permissions_boundary(self) -> None:
-        """Create the policy that the settings name as a boundary, unless AWS provides it."""
+        """Create the permissions boundary that the settings name, unless it's managed by AWS."""
         boundary_arn = str(self.args.permissions_boundary_arn)
 
-        # The ARNs of AWS's own policies have no account.
+        # The ARN of an AWS managed policy doesn't contain an account.
         if boundary_arn.startswith(f"arn:aws:iam::{self.emulator.account}:"):
             path, name = _split_iam_arn(boundary_arn)
             policy = build_policy(Action="*", Resource="*")
@@ -226,12 +236,13 @@ class StackResources:
     # Personalize
 
     def _create_dataset_group(self) -> None:
+        """Create the dataset group, and wait until it's ACTIVE."""
         self.personalize.create_dataset_group(name=self.group_name)
         describe = self.personalize.describe_dataset_group
         wait_until_active(describe, "datasetGroup", self.group_arn)
 
     def _create_datasets(self) -> None:
-        """Create the datasets, each with a schema that fits its exports."""
+        """Create a schema and a dataset for each type, and wait until the datasets are ACTIVE."""
         for dataset_type in self.datasets:
             name = self._build_name(dataset_type)
             schema = self.data.schemas[dataset_type]
@@ -247,7 +258,7 @@ class StackResources:
         wait_until_active(self.personalize.describe_dataset, "dataset", *dataset_arns)
 
     def _import(self, day: date) -> None:
-        """Import the exports of a day, and wait until the import jobs are ACTIVE."""
+        """Import the exports of a day, and wait until all import jobs are ACTIVE."""
         job_arns = []
         for dataset_type, dataset in self.datasets.items():
             job = self.personalize.create_dataset_import_job(
@@ -263,7 +274,10 @@ class StackResources:
         wait_until_active(describe, "datasetImportJob", *job_arns)
 
     def _choose_recipes(self) -> dict[str, str]:
-        """Choose the recipe of each solution. One that a gate compares with is a baseline."""
+        """Map each solution's ARN to a recipe.
+
+        A solution that a quality gate compares others with is a baseline, so it gets POPULARITY.
+        """
         rules = [rule for solution in self.args.solutions for rule in solution.quality_gate]
         baseline_arns = {str(rule.relative_to) for rule in rules}
 
@@ -277,7 +291,7 @@ class StackResources:
         return recipe_names
 
     def _create_solutions(self, recipe_names: Mapping[str, str]) -> None:
-        """Create the solutions. `recipe_names` maps the ARN of each to its recipe."""
+        """Create a solution for each ARN in `recipe_names`, and wait until they're ACTIVE."""
         for solution_arn, recipe_name in recipe_names.items():
             self.personalize.create_solution(
                 name=short_name(solution_arn),
@@ -289,7 +303,7 @@ class StackResources:
         wait_until_active(self.personalize.describe_solution, "solution", *recipe_names)
 
     def _train(self, solution_arns: Iterable[str]) -> dict[str, str]:
-        """Train a version of each solution. Map the solutions' ARNs to those of the versions."""
+        """Train a version of each solution, and wait. Map solution ARNs to version ARNs."""
         version_arns = {}
         for solution_arn in solution_arns:
             version = self.personalize.create_solution_version(
@@ -302,7 +316,7 @@ class StackResources:
         return version_arns
 
     def _create_campaigns(self, version_arns: Mapping[str, str]) -> None:
-        """Create the campaigns. `version_arns` maps each solution to the version to serve."""
+        """Create all campaigns, and wait until each serves its solution's version."""
         campaign_arns = []
         for solution in self.args.solutions:
             for campaign in solution.campaigns:
@@ -316,17 +330,17 @@ class StackResources:
         wait_until_active(self.personalize.describe_campaign, "campaign", *campaign_arns)
 
     def _build_arn(self, resource: str) -> str:
-        """Build the ARN of a resource in Personalize."""
+        """Build the ARN of a Personalize resource."""
         return f"arn:aws:personalize:{self.emulator.region}:{self.emulator.account}:{resource}"
 
     def _build_name(self, prefix: str) -> str:
-        """Name a resource after the dataset group."""
+        """Build a resource name from a prefix and the dataset group's name, cut to the limit."""
         name_prefix = prefix.lower().replace("_", "-")
         return f"{name_prefix}-{self.group_name}"[:MAX_NAME_LENGTH]
 
 
 def _find_location(url: object, day: date) -> S3Location:
-    """Split the URL of a file or a folder, with a day in place of `{date}`."""
+    """Split an S3 URL into bucket and key, after replacing `{date}` by a day."""
     return split_location(_insert_day(url, day))
 
 
@@ -335,21 +349,21 @@ def _insert_day(url: object, day: date) -> str:
 
 
 def _split_iam_arn(arn: str) -> tuple[str, str]:
-    """Split the ARN of a role or a policy into the path and the name with which to create it."""
+    """Split the ARN of a role or a policy into its path and its name."""
     path, _, name = arn[arn.index("/") :].rpartition("/")
     return f"{path}/", name
 
 
 def build_policy(**statement: object) -> str:
-    """Build a policy in JSON that allows what the statement describes."""
+    """Build a JSON policy with a single statement, which allows something."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
 
 
 def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, *arns: str) -> None:
-    """Wait until resources of Personalize are ACTIVE.
+    """Poll Personalize resources of one kind until all of them are ACTIVE.
 
-    `describe` is the client's method that describes a resource, and `key` is the key of the
-    resource in the response. Raises OperatorError if a resource fails.
+    `describe` is the client's method for that kind, and `key` is the response key that contains the
+    resource, for example `campaign`. Raises OperatorError if a resource fails.
     """
     for arn in arns:
         while not _is_active(describe(**{f"{key}Arn": arn})[key], arn):
@@ -357,13 +371,13 @@ def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, *arn
 
 
 def _is_active(resource: Mapping[str, Any], arn: str) -> bool:
-    """Return True if a resource is ACTIVE. Raise OperatorError if it never will be."""
+    """Return True if a resource is ACTIVE. Raise OperatorError if it has failed."""
     status = str(resource["status"])
     if status.endswith("FAILED"):
         raise OperatorError(f"{arn}: {status}: {resource.get('failureReason')}")
     return status == "ACTIVE"
 
 
-def today() -> date:
-    """Return the day in UTC."""
+def get_today() -> date:
+    """Get today's date in UTC."""
     return datetime.now(UTC).date()

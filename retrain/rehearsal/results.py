@@ -1,4 +1,4 @@
-"""The result of a scenario, and how a rehearsal shows it on the screen and in JSON."""
+"""Prints the results of scenarios, or builds the JSON document that contains them."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """A scenario that was played."""
+    """What happened in a scenario."""
 
     scenario: Scenario
     checks: Sequence[Check] = ()
     run: ShownRun | None = None
     error: str | None = None
-    """Why the scenario did not end, or None."""
+    """Why the scenario could not be played to its end, or None."""
 
     @property
     def is_as_designed(self) -> bool:
-        """True if the scenario ended, and everything is as it should be."""
+        """True if the scenario was played to its end, and passed all checks."""
         return self.error is None and all(check.is_met for check in self.checks)
 
 
 def print_story(scenario: Scenario) -> None:
-    """Print what is about to go wrong, and what the pipeline should do about it."""
+    """Print what will go wrong in a scenario, and what the pipeline should do about it."""
     print_lines(
         [
             Line(0, ""),
@@ -49,7 +49,7 @@ def print_story(scenario: Scenario) -> None:
 
 
 def print_result(result: Result, deployed: DeployedStack) -> None:
-    """Print what happened in a scenario, whether it went as designed, and what that prevented."""
+    """Print what the run did, whether that is as designed, and what it prevented."""
     run = result.run
     if run:
         print_lines([Line(0, ""), *run.lines()])
@@ -61,9 +61,9 @@ def print_result(result: Result, deployed: DeployedStack) -> None:
 
 
 def _print_report(result: Result, run: ShownRun, report: Report, deployed: DeployedStack) -> None:
-    """Print what to do after a bad end, or else what a run has brought that prevented nothing."""
+    """Print the report if something went wrong, or the achievements of a happy path."""
     if not result.is_as_designed:
-        # A line break within a command of the report would be pasted with it.
+        # Don't wrap lines, because a line break inside a command would be pasted, too.
         text = format_report(report, pipeline_options=run.pipeline_options)
         output.result_console().print(f"\n{text.rstrip()}", soft_wrap=True)
     elif not result.scenario.prevented:
@@ -71,7 +71,7 @@ def _print_report(result: Result, run: ShownRun, report: Report, deployed: Deplo
 
 
 def _print_success(run: ShownRun, report: Report, deployed: DeployedStack) -> None:
-    """Print what the report still warns of, what the trials took, and what users get now."""
+    """Print the report's warnings, the trials that versions passed, and their recommendations."""
     warnings = [format_message(warning, run.pipeline_options) for warning in report["warnings"]]
     warning_lines = [Line(1, "warning", text, label_style="yellow") for text in warnings]
 
@@ -80,7 +80,7 @@ def _print_success(run: ShownRun, report: Report, deployed: DeployedStack) -> No
 
 
 def _list_check_lines(result: Result) -> Iterator[Line]:
-    """Yield a line with a mark for each sentence that had to be true after the scenario."""
+    """Yield a line for each check, marked as passed or failed."""
     if result.error:
         yield _build_failed_line(result.error)
 
@@ -96,7 +96,7 @@ def _build_failed_line(text: str) -> Line:
 
 
 def _list_verdict_lines(result: Result) -> Iterator[Line]:
-    """Yield what the scenario shows about the pipeline, and what to do if that is bad."""
+    """Yield what the pipeline prevented, or failed to prevent, and what to do about that."""
     prevented = result.scenario.prevented
 
     if result.is_as_designed:
@@ -104,14 +104,14 @@ def _list_verdict_lines(result: Result) -> Iterator[Line]:
             yield Line(1, "prevented", prevented, label_style="green")
         return
 
-    # If the scenario did not end, nobody knows what it would have prevented.
+    # After an error, we can't tell what the pipeline would have prevented.
     if prevented and not result.error:
         yield Line(1, "NOT PREVENTED", prevented, label_style="bold red")
-    yield Line(1, "what to do", result.scenario.way_out)
+    yield Line(1, "what to do", result.scenario.hint)
 
 
 def print_summary(results: Sequence[Result]) -> None:
-    """Print how many scenarios ended as designed, and which did not."""
+    """Print how many scenarios ended as designed, and name the others."""
     failed_names = [result.scenario.name for result in results if not result.is_as_designed]
     passed_count = len(results) - len(failed_names)
     text = f"{passed_count} of {len(results)} scenarios ended as designed"
@@ -124,7 +124,7 @@ def print_summary(results: Sequence[Result]) -> None:
 
 
 def build_document(stack_name: str, results: Sequence[Result]) -> dict[str, object]:
-    """Build what `--json` prints."""
+    """Build the document that `retrain rehearse --json` prints."""
     return {
         "stack": stack_name,
         "succeeded": all(result.is_as_designed for result in results),
@@ -133,7 +133,7 @@ def build_document(stack_name: str, results: Sequence[Result]) -> dict[str, obje
 
 
 def _build_scenario_document(result: Result) -> dict[str, object]:
-    """Build what `--json` prints about a scenario."""
+    """Build the part of the document about one scenario."""
     scenario = result.scenario
     document: dict[str, object] = {
         "scenario": scenario.name,
@@ -146,7 +146,7 @@ def _build_scenario_document(result: Result) -> dict[str, object]:
     }
 
     if not result.is_as_designed:
-        document["wayOut"] = scenario.way_out
+        document["wayOut"] = scenario.hint
     if result.run:
         document["run"] = result.run.document()
     return document

@@ -1,6 +1,7 @@
-"""The scenarios of a rehearsal: what goes wrong in a run, and what the run should do about it.
+"""Defines the scenarios of a rehearsal, and checks whether the pipeline passed them.
 
-Every rehearsal begins with the happy path. A scenario begins with what the runs before have left.
+A *scenario* is one run in which something goes wrong, except for the happy path, which always comes
+first. Scenarios aren't independent, because each begins with what earlier runs left behind.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Need: TypeAlias = Literal[
     "FULL import", "fixed locations", "campaign", "probe", "bake", "no approval"
 ]
-"""What a stack needs so that a scenario can be played."""
+"""What a scenario may require of a stack."""
 OBSTACLES: Mapping[Need, str] = {
     "FULL import": "the stack has no FULL import of interactions; set importMode to FULL in "
     "datasets.interactions",
@@ -34,9 +35,10 @@ OBSTACLES: Mapping[Need, str] = {
     "bake": "not every campaign has a bake; set solutions[].campaigns[].bake of each campaign",
     "no approval": "a version that needs an approval is not tried before a person has approved it",
 }
-"""Why a stack that lacks something cannot play a scenario that needs it."""
+"""Unmet need -> why the stack can't play a scenario that has this need."""
 NO_RESULTS = {"fault": "no-results", "job": "solution-version", "times": 10_000}
-"""A fault (`emulator/personalize/faults.py`) that happens until it is removed."""
+"""A fault (see `emulator/personalize/faults.py`) that occurs so often that it only ends when it's
+removed."""
 
 
 class ScenarioName(StrEnum):
@@ -55,39 +57,42 @@ class ScenarioName(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A run in which something goes wrong."""
+    """One run of a rehearsal, in which something may go wrong."""
 
     name: ScenarioName
     story: str
-    """What goes wrong."""
+    """What goes wrong, for people to read."""
     promise: str
-    """What the pipeline should do, in words."""
+    """What the pipeline should do about it, for people to read."""
     prevented: str = ""
     """What would have happened without the pipeline's guards. Empty for the happy path."""
-    way_out: str = "no setting of a stack turns this off, so report it as a fault of the pipeline"
-    """What to do if the pipeline does not prevent it."""
+    hint: str = "no setting of a stack turns this off, so report it as a fault of the pipeline"
+    """What the operator can do if the pipeline doesn't prevent it."""
     outcome: Outcome
-    """The outcome of the run, if the stack has campaigns and none of them needs an approval."""
+    """How the run should end if the stack has campaigns and none of them needs approval."""
     message: str = ""
-    """A part of a reason in the report."""
+    """A part of the reason that the run's report should give, or empty to check no reason."""
     damage: Damage = "none"
     """What is wrong with the export of interactions."""
     writes_exports: bool = True
-    """False if the newer exports are missing, so that S3 has those of the run before."""
+    """False if no newer exports arrive, so S3 still has those of the previous run."""
     deletes_user: bool = False
-    """True if a data deletion job deletes a user, so the run trains without an import."""
+    """True if a user is deleted before the run, which then trains without an import."""
     fault: Mapping[str, object] | None = None
-    """The fault that the emulator plays."""
+    """A fault that the emulator injects during the run."""
     needs: Sequence[Need] = ()
-    """What a stack needs to play this. If several are missing, only the first one is reported."""
+    """What the stack has to have. If several needs are unmet, only the first one is reported."""
 
     @property
     def trains(self) -> bool:
-        """True if the run trains every solution."""
+        """True if the run should train every solution."""
         return self.outcome in ("DEPLOYED", "REJECTED", "ROLLED_BACK")
 
     def find_expected_outcome(self, args: RetrainingPipelineArgs) -> Outcome:
-        """Return how the run should end with a stack, which may have nothing to deploy or train."""
+        """Find the outcome that the run should have in a stack.
+
+        A happy end depends on whether the stack has approvals, campaigns or even solutions.
+        """
         if self.outcome != "DEPLOYED":
             return self.outcome
 
@@ -100,7 +105,7 @@ class Scenario:
         return "IMPORTED"
 
     def find_obstacle(self, args: RetrainingPipelineArgs) -> str | None:
-        """Explain why a stack cannot play the scenario, or return None if it can."""
+        """Explain why a stack can't play the scenario, or return None if it can."""
         unmet_needs = set(_list_unmet_needs(args))
         for need in self.needs:
             if need in unmet_needs:
@@ -109,12 +114,12 @@ class Scenario:
 
 
 def list_campaigns(args: RetrainingPipelineArgs) -> list[CampaignArgs]:
-    """List the campaigns of all solutions of a stack."""
+    """List all campaigns of a stack."""
     return [campaign for solution in args.solutions for campaign in solution.campaigns]
 
 
 def _list_approved_campaigns(args: RetrainingPipelineArgs) -> list[str]:
-    """List the ARNs of the campaigns that get a new version only if a person approves it."""
+    """List the ARNs of campaigns whose new versions need approval."""
     return [
         str(campaign.campaign_arn)
         for solution in args.solutions
@@ -124,7 +129,7 @@ def _list_approved_campaigns(args: RetrainingPipelineArgs) -> list[str]:
 
 
 def _list_unmet_needs(args: RetrainingPipelineArgs) -> Iterator[Need]:
-    """Yield what a stack lacks to play every scenario."""
+    """Yield the needs that a stack doesn't meet."""
     interactions = args.datasets.interactions
     if interactions is None or interactions.import_mode != "FULL":
         yield "FULL import"
@@ -151,14 +156,14 @@ SCENARIOS = (
         story="Newer exports arrive, and nothing goes wrong.",
         promise="Every dataset is imported, every solution is trained, and every campaign gets its "
         "new version, unless a person has to approve it.",
-        way_out="do what the report says",
+        hint="do what the report says",
         outcome="DEPLOYED",
     ),
     Scenario(
         name=ScenarioName.NOTHING_NEW,
         story="The export is missing. S3 still has the files of the last import.",
         promise="The run is SKIPPED. It imports and trains nothing.",
-        way_out="set skipWhenUnchanged to true",
+        hint="set skipWhenUnchanged to true",
         prevented="the same data would have been imported, trained on and paid for again",
         writes_exports=False,
         outcome="SKIPPED",
@@ -170,7 +175,7 @@ SCENARIOS = (
         story="A person deletes a user from the dataset group. No export is newer.",
         promise="The run waits until the user is deleted, and trains every solution without an "
         "import. The campaigns get the new versions.",
-        way_out="set skipWhenUnchanged to true, because an older export is not imported again",
+        hint="set skipWhenUnchanged to true, because an older export is not imported again",
         prevented="the model that knows the user would have been served until newer data arrived",
         writes_exports=False,
         deletes_user=True,
@@ -181,7 +186,7 @@ SCENARIOS = (
         name=ScenarioName.TRUNCATED_EXPORT,
         story="The export of interactions is cut off. Only a fifth of its rows arrive.",
         promise="The run is refused (FAILED) before it imports anything.",
-        way_out="set datasets.interactions.minRelativeSize, for example to 0.5",
+        hint="set datasets.interactions.minRelativeSize, for example to 0.5",
         prevented="a FULL import would have replaced the whole history",
         damage="truncated",
         outcome="FAILED",
@@ -202,7 +207,7 @@ SCENARIOS = (
         name=ScenarioName.WORSE_MODEL,
         story="A broken join gives the items of the export to users at random.",
         promise="The new version is trained, but no campaign gets it (REJECTED).",
-        way_out="set solutions[].qualityGate, for example maxDrop 0.25, and do not set "
+        hint="set solutions[].qualityGate, for example maxDrop 0.25, and do not set "
         "qualityGateEnabled to false",
         prevented="the campaign would have recommended random items",
         damage="shuffled",
@@ -213,7 +218,7 @@ SCENARIOS = (
         name=ScenarioName.BAD_PROBE,
         story="The new version has good metrics, but never has a result.",
         promise="Every campaign is rolled back to its previous version (ROLLED_BACK).",
-        way_out="give each campaign a probe: solutions[].campaigns[].probe",
+        hint="give each campaign a probe: solutions[].campaigns[].probe",
         prevented="users would have seen no recommendations until someone noticed",
         fault=NO_RESULTS,
         outcome="ROLLED_BACK",
@@ -228,36 +233,39 @@ SCENARIOS = (
         needs=["campaign", "bake", "no approval"],
     ),
 )
-"""In the order in which they are played."""
+"""All scenarios, in the order in which they're played."""
 
 
 class Check(NamedTuple):
-    """A sentence that has to be true after a scenario."""
+    """A sentence that should be true after a scenario, and whether it is."""
 
     text: str
     is_met: bool
 
 
 def list_scenarios(names: Sequence[ScenarioName]) -> list[Scenario]:
-    """List the happy path and the scenarios with these names, or all of them for ALL."""
+    """List the happy path and the named scenarios, or all scenarios if the names include ALL."""
     if ScenarioName.ALL in names:
         return list(SCENARIOS)
 
-    chosen = {ScenarioName.HAPPY_PATH, *names}
-    return [scenario for scenario in SCENARIOS if scenario.name in chosen]
+    chosen_names = {ScenarioName.HAPPY_PATH, *names}
+    return [scenario for scenario in SCENARIOS if scenario.name in chosen_names]
 
 
 def judge(
     scenario: Scenario, args: RetrainingPipelineArgs, report: Report | None
 ) -> Iterator[Check]:
-    """Compare what a run did, according to its report, with what it should have done."""
+    """Check what a run did, according to its report, against what the scenario expects.
+
+    Without a report, only the check of the outcome is possible, and fails.
+    """
     expected_outcome = scenario.find_expected_outcome(args)
     ended_as_expected = report is not None and report["outcome"] == expected_outcome
     yield Check(f"the run ended as {expected_outcome}", ended_as_expected)
     if report is None:
         return
 
-    # Only a run that ends before it imports anything has its reason here.
+    # Only a run that ends before it imports anything has reasons of its own in the report.
     if scenario.message:
         has_reason = any(scenario.message in reason["text"] for reason in report["reasons"])
         yield Check("its report has the reason", has_reason)
@@ -269,8 +277,8 @@ def judge(
 
 
 def _check_imports(scenario: Scenario, args: RetrainingPipelineArgs, report: Report) -> Check:
-    """Check that every dataset was imported, or none if the exports were refused or not newer."""
-    # After a deletion, the run trains without an import.
+    """Check that every dataset was imported, or that none was, if the scenario expects that."""
+    # After a user was deleted, a run trains again, but has nothing new to import.
     if not scenario.trains or scenario.deletes_user:
         return Check("nothing was imported", not report["imports"])
 
@@ -279,12 +287,12 @@ def _check_imports(scenario: Scenario, args: RetrainingPipelineArgs, report: Rep
 
 
 def _check_trainings(scenario: Scenario, args: RetrainingPipelineArgs, report: Report) -> Check:
-    """Check that every solution was trained, or none if the run should not have trained."""
+    """Check that every solution was trained, or that none was, if the scenario expects that."""
     if not scenario.trains:
         is_trained = any(solution["isTrained"] for solution in report["solutions"])
         return Check("no training was paid for", not is_trained)
 
-    # A training that failed has no hours.
+    # A training that failed has no training hours.
     trained_arns = {
         solution["solutionArn"]
         for solution in report["solutions"]
@@ -297,7 +305,10 @@ def _check_trainings(scenario: Scenario, args: RetrainingPipelineArgs, report: R
 def _check_campaigns(
     scenario: Scenario, args: RetrainingPipelineArgs, report: Report
 ) -> Iterator[Check]:
-    """Check which version each campaign serves. Without an approval, it keeps the previous one."""
+    """Check whether each campaign serves its new version, or still the previous one.
+
+    If new versions need approval, a campaign keeps the previous one, even on the happy path.
+    """
     new_version_arns = [
         solution["solutionVersionArn"] for solution in report["solutions"] if solution["isTrained"]
     ]

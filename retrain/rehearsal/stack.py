@@ -1,4 +1,4 @@
-"""Reads a stack for a rehearsal, with short probes and without a limit of trainings."""
+"""Reads a stack for a rehearsal, and overrides settings that would slow it down or block it."""
 
 from __future__ import annotations
 
@@ -24,68 +24,68 @@ if TYPE_CHECKING:
     from retrain.rehearsal.data import RehearsalData
 
 PROBE_MINUTES = 0.02
-"""About a second. A real probe takes minutes."""
+"""About a second, whereas a real probe takes minutes."""
 BAKE_HOURS = 0.0015
-"""About five seconds. A real bake takes hours."""
+"""About five seconds, whereas a real bake takes hours."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack as it is rehearsed, and the data of its exports."""
+    """A stack to rehearse, and the data for its exports."""
 
     name: str
     folder: Path
-    """The folder of a project in which the stack's file imports no environment."""
+    """A project folder that can be read without the Pulumi CLI."""
     args: RetrainingPipelineArgs
-    """The arguments in the stack's file."""
+    """The arguments from the stack's config, without overrides."""
     data: RehearsalData
 
     @property
     def overrides(self) -> dict[str, str]:
-        """The settings that differ in a rehearsal, as the deployer takes them."""
+        """Config for the deployer, which replaces the settings that don't suit a rehearsal."""
         config = to_config(self.args, keep_none=False)
 
         for solution in config["solutions"]:
             for campaign in solution["campaigns"]:
                 _shorten_trial(campaign)
             for batch_job in solution["batchJobs"]:
-                _drop_unknown_settings(batch_job)
+                _drop_filter_and_themes(batch_job)
 
         for dataset in config["datasets"].values():
-            # The sample data is old.
+            # The sample data is old, so runs would refuse it.
             dataset.pop("maxEventAge", None)
 
-        # A rehearsal trains several times a minute.
+        # A rehearsal would soon hit the limit, because it trains several times a minute.
         config["limits"]["maxTrainingsPerMonth"] = 0
         return {key: json.dumps(config[key]) for key in ("datasets", "solutions", "limits")}
 
 
 def _shorten_trial(campaign: dict[str, Any]) -> None:
-    """Let a campaign's probe take a second and its bake some seconds, instead of hours."""
+    """Shorten a campaign's probe and bake to seconds, and drop what only the account has."""
     probe = campaign.get("probe")
     if probe:
         probe["minutes"] = PROBE_MINUTES
-        # The expression of a filter is not known, so nothing is filtered. A context would need its
-        # fields in the interactions, which the sample data lacks.
+        # We don't know the filter's expression, and the sample data lacks the fields of a context.
         for key in ("filterArn", "filterValues", "context"):
             probe.pop(key, None)
 
     if "bake" in campaign:
-        # The stack creates no alarms but these. Other alarms exist only in the real account.
+        # Alarms that the stack doesn't create itself exist only in the real account.
         campaign["bake"] = {"hours": BAKE_HOURS, "createAlarms": True}
 
 
-def _drop_unknown_settings(batch_job: dict[str, Any]) -> None:
-    """Remove a batch job's filter, whose expression isn't known, and its themes."""
+def _drop_filter_and_themes(batch_job: dict[str, Any]) -> None:
+    """Remove a batch job's filter, because we don't know its expression, and its themes."""
     batch_job.pop("filterArn", None)
     batch_job.pop("themes", None)
 
 
 @contextmanager
 def open_stack(name: str, data_dir: Path | None) -> Iterator[Stack]:
-    """Read a stack, and yield it for as long as the block runs. Raise OperatorError if it is wrong.
+    """Read a stack and its data, and cut this process off from real AWS accounts for the block.
 
-    `data_dir` contains CSV files to use instead of the sample data (`data.py`).
+    `data_dir` contains CSV files that replace the sample data. Raises OperatorError if the stack or
+    the data can't be used.
     """
     args = read_args(name)
     _check_partition(name, args)
@@ -94,18 +94,20 @@ def open_stack(name: str, data_dir: Path | None) -> Iterator[Stack]:
     import_modes = {key: dataset.import_mode for key, dataset in datasets.items()}
     data = read_data(data_dir or SAMPLE_FOLDER, import_modes)
 
-    # The program of an installed package imports the modules that this process has already.
+    # The program of a new project imports the installed package, but the deployer runs it in this
+    # process, which has already imported the same modules under another name.
     sys.modules.setdefault("personalize_retraining", components)
 
     with open_readable_project(name) as folder, restore_environment():
         _hide_real_account()
-        # When the emulator has ended, threads of an interrupted deployment give up at once.
+        # If a deployment is interrupted, its threads shouldn't go on retrying after the emulator
+        # has ended.
         os.environ["AWS_MAX_ATTEMPTS"] = "2"
         yield Stack(name, folder, args, data)
 
 
 def _check_partition(stack_name: str, args: RetrainingPipelineArgs) -> None:
-    """Refuse a stack in China or GovCloud, because the emulator's ARNs all begin with arn:aws:."""
+    """Reject a stack in China or GovCloud, because the emulator's ARNs all begin with arn:aws:."""
     partition = args.first_dataset_arn.split(":")[1]
     if partition != "aws":
         raise OperatorError(
@@ -115,11 +117,11 @@ def _check_partition(stack_name: str, args: RetrainingPipelineArgs) -> None:
 
 
 def _hide_real_account() -> None:
-    """Remove all AWS settings and proxies, so that nothing can reach a real account."""
+    """Remove AWS and proxy settings from the environment, so that no request can reach AWS."""
     for variable in list(os.environ):
         if variable.startswith("AWS_") or variable.lower().endswith("_proxy"):
             del os.environ[variable]
 
-    # Without these two, boto3 would read the files in the home directory.
+    # Otherwise, boto3 would fall back to the config files in the home directory.
     os.environ["AWS_CONFIG_FILE"] = os.devnull
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull

@@ -44,7 +44,7 @@ def document(tmp_path, monkeypatch, capsys):
     (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps({"config": texts(OPTIONS)}))
     for key in CONFIG["datasets"]:
         (tmp_path / f"{key}.csv").write_bytes(sample_data().newer[key.upper()])
-    monkeypatch.setattr(rehearse, "REHEARSED_JOBS", SHORT)
+    monkeypatch.setattr(rehearse, "REHEARSAL_TIMINGS", SHORT)
     monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
     assert cli.main(["rehearse", "--data", str(tmp_path), "--json"]) == 0
     return json.loads(capsys.readouterr().out)

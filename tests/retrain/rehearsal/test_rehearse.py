@@ -198,7 +198,7 @@ def test_json_is_the_only_result(results, capsys):
     assert good["run"]["outcome"] == "DEPLOYED"
     assert good["checks"] == [{"text": MET[0].text, "isMet": True}]
     assert (bad["error"], bad["run"]) == ("the scenario did not end: no such schedule", None)
-    assert bad["wayOut"] == BY_NAME[ScenarioName.BAD_PROBE].way_out
+    assert bad["wayOut"] == BY_NAME[ScenarioName.BAD_PROBE].hint
 
 
 @pytest.mark.usefixtures("results")
