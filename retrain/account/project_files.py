@@ -85,8 +85,8 @@ def _get_default(declaration: object) -> object:
 def read_mapping(file: Path) -> dict[str, object]:
     """Read a YAML file that contains a mapping or nothing, and convert its values to JSON types.
 
-    Raises OperatorError if the file can't be read, isn't a mapping, or contains something that JSON
-    doesn't have, such as a date. The CLI passes config to a program as JSON, so it can't either.
+    Raises OperatorError if the file can't be read, isn't a mapping, or contains something that has
+    no JSON type, such as a date, because the CLI passes config to a program as JSON.
     """
     try:
         content = json.loads(_convert_to_json(file.read_text(encoding="utf-8")))

@@ -90,6 +90,7 @@ def switch_schedule(access: Access, schedule: GetScheduleOutputTypeDef, state: S
     The request repeats all other fields, because UpdateSchedule resets those that it omits.
     """
     client = access.client("scheduler")
+    # GetSchedule's response also has fields that UpdateSchedule doesn't accept, such as the ARN.
     fields = client.meta.service_model.operation_model("UpdateSchedule").input_shape.members
     request = {key: value for key, value in schedule.items() if key in fields}
     client.update_schedule(**{**request, "State": state})

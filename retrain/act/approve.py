@@ -72,7 +72,7 @@ def approve(
 
 
 def _require_deployment(candidate: Candidate, deployments: Sequence[ExpectedDeployment]) -> None:
-    """Raise FailedError if no campaign would get the version, because approving it is pointless."""
+    """Raise FailedError if no campaign would get the version, so an approval would be pointless."""
     obstacles = [deployment.obstacle for deployment in deployments if deployment.obstacle]
     if len(obstacles) == len(deployments):
         reason = "; ".join(obstacles) or "its solution has no campaign"
@@ -85,7 +85,7 @@ def _print_metrics(
 ) -> None:
     """Print the candidate's offline metrics beside those of each campaign's served version."""
     client = target.access.personalize
-    metrics = read_metrics(client, candidate.arn)
+    new_metrics = read_metrics(client, candidate.arn)
     for deployment in deployments:
         served_arn = deployment.served_arn
         if served_arn is None:
@@ -94,7 +94,8 @@ def _print_metrics(
         campaign_name = short_name(deployment.campaign_arn)
         print_message(f"{campaign_name}: {short_name(served_arn)} → {short_name(candidate.arn)}")
         served_metrics = read_metrics(client, served_arn)
-        for line in format_metric_lines(_compare_metrics(deployment, metrics, served_metrics)):
+        comparisons = _compare_metrics(deployment, new_metrics, served_metrics)
+        for line in format_metric_lines(comparisons):
             print_message(f"  {line}")
 
 

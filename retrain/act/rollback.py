@@ -139,12 +139,16 @@ def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
         target_arn = _choose_version(campaign, record, active_versions, to)
     except OperatorError as error:
         # Only read the other versions' metrics now that the operator has to choose among them.
-        others = [item for item in active_versions if item["solutionVersionArn"] != served_arn]
-        hint = _build_hint(target, others, choose_metric(solution), record)
+        other_versions = [
+            version for version in active_versions if version["solutionVersionArn"] != served_arn
+        ]
+        hint = _build_hint(target, other_versions, choose_metric(solution), record)
         raise type(error)(f"{error.text}; {hint}") from None
 
-    created_at = {item["solutionVersionArn"]: item["creationDateTime"] for item in versions}
-    blocked_arn = _choose_blocked_version(record, served_arn, target_arn, created_at)
+    creation_times = {
+        version["solutionVersionArn"]: version["creationDateTime"] for version in versions
+    }
+    blocked_arn = _choose_blocked_version(record, served_arn, target_arn, creation_times)
     return Move(campaign, record, served_arn, target_arn, blocked_arn, parse_pin(tags))
 
 
@@ -251,7 +255,10 @@ def _build_hint(
 
 
 def _choose_blocked_version(
-    record: DeploymentRecord, served_arn: str, target_arn: str, created_at: Mapping[str, datetime]
+    record: DeploymentRecord,
+    served_arn: str,
+    target_arn: str,
+    creation_times: Mapping[str, datetime],
 ) -> str:
     """Choose which version to block: usually the one that the campaign leaves.
 
@@ -260,11 +267,11 @@ def _choose_blocked_version(
     the campaign to that version or a newer one, and evidently doesn't want it blocked any more.
     """
     blocked_arn = record.blocked_version_arn
-    if blocked_arn is None or blocked_arn not in created_at:
+    if blocked_arn is None or blocked_arn not in creation_times:
         return served_arn
-    if created_at[blocked_arn] <= created_at[target_arn]:
+    if creation_times[blocked_arn] <= creation_times[target_arn]:
         return served_arn
-    return max(served_arn, blocked_arn, key=lambda arn: created_at[arn])
+    return max(served_arn, blocked_arn, key=lambda arn: creation_times[arn])
 
 
 def _print_move(target: Target, move: Move) -> None:

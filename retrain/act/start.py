@@ -75,10 +75,10 @@ def start(
     run_id = f"{clock.now():%Y%m%d}-{secrets.token_hex(4)}"
     _check_request(target, request)
 
-    running = list_running_executions(target)
-    if running:
-        # The executions are sorted, newest first. A run waits until all older ones have ended.
-        _print_wait(target, running[-1])
+    running_executions = list_running_executions(target)
+    if running_executions:
+        # They're sorted, newest first, and a run waits until all older ones have ended.
+        _print_wait(target, running_executions[-1])
         confirm("Start it?", "nothing was started", yes=yes)
 
     execution = _start_execution(target, run_id, request)

@@ -26,7 +26,7 @@ from retrain.look.runs import parse_execution
 from retrain.look.watch import follow
 from retrain.rehearsal.resources import StackResources, get_today
 from retrain.rehearsal.results import Result
-from retrain.rehearsal.scenarios import judge
+from retrain.rehearsal.scenarios import check_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +82,7 @@ class DeployedStack:
 
         if run.execution.is_running:
             raise SystemExit(EXIT_INTERRUPTED)
-        checks = list(judge(scenario, self.stack.args, run.report))
+        checks = list(check_report(scenario, self.stack.args, run.report))
         return Result(scenario, checks, run)
 
     def _choose_day(self) -> date:

@@ -157,19 +157,19 @@ class StackResources:
         """Upload all files that a run of that day reads, and create the buckets for its output."""
         self._upload_batch_inputs(day)
         for dataset_type, dataset in self.datasets.items():
-            self._put_file(_find_location(dataset.data_location, day), exports[dataset_type])
+            self._put_file(_resolve_location(dataset.data_location, day), exports[dataset_type])
 
         # A marker says that its export is complete, so upload the markers last.
         for dataset in self.datasets.values():
             if dataset.ready_marker:
-                self._put_file(_find_location(dataset.ready_marker, day), b"")
+                self._put_file(_resolve_location(dataset.ready_marker, day), b"")
 
     def _upload_batch_inputs(self, day: date) -> None:
         """Upload the inputs of all batch jobs, and create the buckets for their outputs."""
         for solution in self.args.solutions:
             for job in solution.batch_jobs:
-                self._put_file(_find_location(job.input, day), self._build_batch_input(solution))
-                self._create_bucket(_find_location(job.output, day).bucket)
+                self._put_file(_resolve_location(job.input, day), self._build_batch_input(solution))
+                self._create_bucket(_resolve_location(job.output, day).bucket)
 
     def _build_batch_input(self, solution: SolutionArgs) -> bytes:
         """Build the input of a solution's batch jobs: JSON lines, one for each of a few users."""
@@ -339,12 +339,13 @@ class StackResources:
         return f"{name_prefix}-{self.group_name}"[:MAX_NAME_LENGTH]
 
 
-def _find_location(url: object, day: date) -> S3Location:
+def _resolve_location(url: object, day: date) -> S3Location:
     """Split an S3 URL into bucket and key, after replacing `{date}` by a day."""
     return split_location(_insert_day(url, day))
 
 
 def _insert_day(url: object, day: date) -> str:
+    """Replace `{date}` in an S3 URL by a day."""
     return str(url).replace(DATE_PLACEHOLDER, str(day))
 
 

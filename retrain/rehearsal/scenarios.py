@@ -252,7 +252,7 @@ def list_scenarios(names: Sequence[ScenarioName]) -> list[Scenario]:
     return [scenario for scenario in SCENARIOS if scenario.name in chosen_names]
 
 
-def judge(
+def check_report(
     scenario: Scenario, args: RetrainingPipelineArgs, report: Report | None
 ) -> Iterator[Check]:
     """Check what a run did, according to its report, against what the scenario expects.

@@ -3,7 +3,7 @@
 import pytest
 
 from components.args import ApprovalArgs
-from retrain.rehearsal.scenarios import SCENARIOS, ScenarioName, judge, list_scenarios
+from retrain.rehearsal.scenarios import SCENARIOS, ScenarioName, check_report, list_scenarios
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
 OLD, NEW = (f"{solution_arn()}/{number}" for number in (1, 2))
@@ -38,7 +38,7 @@ def expected_report(scenario):
 
 
 def failed_checks(scenario, report, args=STACK):
-    return [check.text for check in judge(scenario, args, report) if not check.is_met]
+    return [check.text for check in check_report(scenario, args, report) if not check.is_met]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -84,7 +84,7 @@ def test_a_stack_without_campaigns_or_solutions_is_expected_only_to_train_or_imp
 def test_of_a_stack_without_solutions_no_version_is_expected():
     args = MOVIES.with_datasets("interactions", "users").with_solutions().args
     report = {"outcome": "IMPORTED", "imports": IMPORTED, "solutions": [], "serving": []}
-    checks = list(judge(BY_NAME["happy-path"], args, report))
+    checks = list(check_report(BY_NAME["happy-path"], args, report))
     assert [check.text for check in checks] == [f"{ENDED} IMPORTED", "every dataset was imported"]
     assert all(check.is_met for check in checks)
 
