@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
             # Typer has completed a command line, or installed the completion.
             raise
         if error.code != EXIT_FAILED:
-            # A signal handler has raised it.
+            # Ctrl-C or another signal has ended the command.
             _print_interruption(command_name)
             raise
         # Typer and Rich exit with this code if the output's reader is gone.

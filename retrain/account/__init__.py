@@ -1,1 +1,1 @@
-"""Finds the pipeline that a command operates, with which credentials, and prints its results."""
+"""What the commands share: access to AWS and Pulumi, the target pipeline, errors and output."""

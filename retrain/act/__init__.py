@@ -1,1 +1,1 @@
-"""Changes something: a stack file, a run, a campaign, an alarm."""
+"""The commands that change something: a stack file, a run, a campaign or an alarm."""

@@ -1,1 +1,1 @@
-"""The rehearsal of a stack on an AWS that runs on this machine."""
+"""Rehearses a stack in an emulator of AWS that runs on this machine."""
