@@ -135,6 +135,7 @@ def _play_to_the_end(deployed: DeployedStack, scenario: Scenario) -> Result:
 
 
 def _print_results(stack_name: str, results: Sequence[Result], *, as_json: bool) -> None:
+    """Print the JSON document for `--json`, or else the summary that follows the scenarios."""
     if as_json:
         output.print_json(build_document(stack_name, results))
     else:
