@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from retrain.rehearsal.resources import StackResources
 
 SHOWN_ITEMS = 3
-"""How many of the user's own items to show."""
+"""How many of the items to show that the user chose last."""
 RECOMMENDED_ITEMS = 5
+"""How many recommendations to show from each campaign and for each line of a batch job."""
 
 
 def list_trial_lines(args: RetrainingPipelineArgs, report: Report) -> Iterator[Line]:
@@ -38,9 +39,9 @@ def list_trial_lines(args: RetrainingPipelineArgs, report: Report) -> Iterator[L
 
     for campaign in list_campaigns(args):
         campaign_arn = str(campaign.campaign_arn)
-        passed = list(_describe_trial(campaign))
-        if passed and outcomes.get(campaign_arn) == "DEPLOYED":
-            yield Line(1, f"{short_name(campaign_arn)} passed", format_list(passed))
+        trial_parts = list(_describe_trial(campaign))
+        if trial_parts and outcomes.get(campaign_arn) == "DEPLOYED":
+            yield Line(1, f"{short_name(campaign_arn)} passed", format_list(trial_parts))
 
 
 def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
@@ -58,22 +59,26 @@ def list_recommendation_lines(resources: StackResources, report: Report) -> Iter
     If a recipe recommends related items, they're related to what the user chose last.
     """
     user = resources.data.list_typical_users()[0]
-    recommended = _request_recommendations(resources, user) | _read_batch_results(resources, report)
-    if not recommended:
+    recommended_items = _request_recommendations(resources, user)
+    recommended_items |= _read_batch_results(resources, report)
+    if not recommended_items:
         return
 
     labels = resources.data.build_item_labels()
-    chosen = {f"{user.id} chose last": user.item_ids[:SHOWN_ITEMS]}
-    for heading, item_ids in (chosen | recommended).items():
+    chosen_items = {f"{user.id} chose last": user.item_ids[:SHOWN_ITEMS]}
+    for heading, item_ids in (chosen_items | recommended_items).items():
         item_labels = [labels.get(item_id, item_id) for item_id in item_ids]
         yield Line(1, heading, "\n".join(item_labels))
 
 
 def _request_recommendations(resources: StackResources, user: User) -> dict[str, list[str]]:
-    """Request recommendations for a user from each campaign, by a heading that names it."""
+    """Request recommendations for a user from all campaigns, except for rankings.
+
+    Maps a heading for each campaign to the IDs of the recommended items.
+    """
     runtime = boto3.client("personalize-runtime", **resources.emulator.connection)
 
-    recommended = {}
+    recommended_items = {}
     for solution in resources.args.solutions:
         recipe_name = choose_recipe(solution)
         # A ranking only reorders the user's own items, so there's nothing new to show.
@@ -87,22 +92,25 @@ def _request_recommendations(resources: StackResources, user: User) -> dict[str,
                 campaignArn=campaign_arn, numResults=RECOMMENDED_ITEMS, **query
             )
             heading = f"{short_name(campaign_arn)} recommends"
-            recommended[heading] = [item["itemId"] for item in response["itemList"]]
+            recommended_items[heading] = [item["itemId"] for item in response["itemList"]]
 
-    return recommended
+    return recommended_items
 
 
 def _read_batch_results(resources: StackResources, report: Report) -> dict[str, list[str]]:
-    """Read what a run's batch jobs recommend, by a heading that names the user or item."""
-    results = {}
+    """Read the results of a run's batch jobs.
+
+    Maps a heading for each user or item in a job's input to the IDs of the recommended items.
+    """
+    recommended_items = {}
     for batch_job in list_batch_job_reports(report["solutions"]):
         for line in _read_output(resources, batch_job["output"])[:BATCH_USERS]:
             # The first value in the input is the user or the item. Items to rank may follow.
             subject = next(iter(line["input"].values()))
             item_ids = line["output"]["recommendedItems"]
-            results[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
+            recommended_items[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
 
-    return results
+    return recommended_items
 
 
 def _read_output(resources: StackResources, output: str) -> list[dict[str, Any]]:

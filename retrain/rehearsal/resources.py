@@ -168,7 +168,8 @@ class StackResources:
         """Upload the inputs of all batch jobs, and create the buckets for their outputs."""
         for solution in self.args.solutions:
             for job in solution.batch_jobs:
-                self._put_file(_resolve_location(job.input, day), self._build_batch_input(solution))
+                batch_input = self._build_batch_input(solution)
+                self._put_file(_resolve_location(job.input, day), batch_input)
                 self._create_bucket(_resolve_location(job.output, day).bucket)
 
     def _build_batch_input(self, solution: SolutionArgs) -> bytes:
@@ -215,7 +216,7 @@ class StackResources:
         """Create the roles that Personalize assumes for imports and batch jobs."""
         role_arns = {self.import_role_arn, str(self.args.batch_role_arn or self.import_role_arn)}
         trust_policy = build_policy(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-        # The bucket policies already restrict which files Personalize can access.
+        # It needn't be narrower, because the emulator contains only the rehearsal's own files.
         file_policy = build_policy(Action=FILE_ACTIONS, Resource="*")
 
         for role_arn in sorted(role_arns):

@@ -96,7 +96,7 @@ class Scenario:
         if self.outcome != "DEPLOYED":
             return self.outcome
 
-        if _list_approved_campaigns(args):
+        if _list_campaigns_with_approval(args):
             return "AWAITING_APPROVAL"
         if list_campaigns(args):
             return "DEPLOYED"
@@ -118,7 +118,7 @@ def list_campaigns(args: RetrainingPipelineArgs) -> list[CampaignArgs]:
     return [campaign for solution in args.solutions for campaign in solution.campaigns]
 
 
-def _list_approved_campaigns(args: RetrainingPipelineArgs) -> list[str]:
+def _list_campaigns_with_approval(args: RetrainingPipelineArgs) -> list[str]:
     """List the ARNs of campaigns whose new versions need approval."""
     return [
         str(campaign.campaign_arn)
@@ -146,7 +146,7 @@ def _list_unmet_needs(args: RetrainingPipelineArgs) -> Iterator[Need]:
     if not all(campaign.bake for campaign in campaigns):
         yield "bake"
 
-    if _list_approved_campaigns(args):
+    if _list_campaigns_with_approval(args):
         yield "no approval"
 
 
@@ -312,14 +312,15 @@ def _check_campaigns(
     new_version_arns = [
         solution["solutionVersionArn"] for solution in report["solutions"] if solution["isTrained"]
     ]
-    approved_arns = _list_approved_campaigns(args)
+    campaigns_with_approval = _list_campaigns_with_approval(args)
 
     for serving in report["serving"]:
         campaign_name = short_name(serving["campaignArn"])
         version_arn = serving["servedVersionArn"]
         is_new = version_arn in new_version_arns
 
-        if scenario.outcome == "DEPLOYED" and serving["campaignArn"] not in approved_arns:
+        needs_approval = serving["campaignArn"] in campaigns_with_approval
+        if scenario.outcome == "DEPLOYED" and not needs_approval:
             yield Check(f"{campaign_name} serves its new version", is_new)
         else:
             is_previous = version_arn is not None and not is_new
