@@ -35,7 +35,7 @@ def build_request(**values: object) -> RunRequest:
     return cast("RunRequest", request)
 
 
-def imagine_execution(request: RunRequest) -> StartedExecution:
+def build_placeholder_execution(request: RunRequest) -> StartedExecution:
     """Build a placeholder for an execution that would start now, to check its input or plan it."""
     return {
         "request": request,

@@ -47,8 +47,10 @@ def test_alarm(target: Target, *, as_json: JsonOption = False) -> int:
     alarm = _find_alarm(target)
     _trigger_alarm(target.access, alarm, topic_arn)
 
-    confirmed = _print_subscribers(target.access, alarm["AlarmName"], topic_arn, as_json=as_json)
-    if not confirmed:
+    confirmed_addresses = _print_subscribers(
+        target.access, alarm["AlarmName"], topic_arn, as_json=as_json
+    )
+    if not confirmed_addresses:
         raise FailedError(
             f"the alarm has notified {topic_arn}, but nobody has subscribed and confirmed; add an "
             "address with notifications.emails"
@@ -61,26 +63,35 @@ def _print_subscribers(
 ) -> list[str]:
     """Print who has subscribed to the topic, and return the confirmed addresses."""
     subscriptions = list_subscriptions(access, topic_arn)
-    confirmed = [item.address for item in subscriptions if item.is_confirmed]
-    pending = [item.address for item in subscriptions if not item.is_confirmed]
+    confirmed_addresses = [item.address for item in subscriptions if item.is_confirmed]
+    pending_addresses = [item.address for item in subscriptions if not item.is_confirmed]
     # An alarm's history ends when the topic has the message, so we can't see whether it passed a
     # subscription's filter policy. All we can do is warn.
-    filtered = [item.address for item in read_filter_policies(access, subscriptions)]
+    filtered_addresses = [item.address for item in read_filter_policies(access, subscriptions)]
 
     if as_json:
-        addresses = {"confirmed": confirmed, "filtered": filtered, "pending": pending}
-        print_json({"alarm": alarm_name, "topicArn": topic_arn, **addresses})
-    elif confirmed:
-        print_result(f"{topic_arn} notifies {', '.join(confirmed)}")
+        print_json(
+            {
+                "alarm": alarm_name,
+                "topicArn": topic_arn,
+                "confirmed": confirmed_addresses,
+                "filtered": filtered_addresses,
+                "pending": pending_addresses,
+            }
+        )
+    elif confirmed_addresses:
+        print_result(f"{topic_arn} notifies {', '.join(confirmed_addresses)}")
 
-    if filtered:
+    if filtered_addresses:
         print_message(
             "an alarm has no message attributes, and gets only through a filter policy that "
-            f"accepts this: {', '.join(filtered)}"
+            f"accepts this: {', '.join(filtered_addresses)}"
         )
-    if pending:
-        print_message(f"not confirmed yet, by the link in a mail of AWS: {', '.join(pending)}")
-    return confirmed
+    if pending_addresses:
+        print_message(
+            f"not confirmed yet, by the link in a mail of AWS: {', '.join(pending_addresses)}"
+        )
+    return confirmed_addresses
 
 
 def _find_alarm(target: Target) -> Mapping[str, str]:

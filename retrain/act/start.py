@@ -14,7 +14,11 @@ from functions.common.formatting import (
 from functions.run.admission import compute_max_wait
 from functions.run.execution_input import find_input_problems
 from retrain.account.errors import OperatorError
-from retrain.account.option_words import build_request, format_input_problem, imagine_execution
+from retrain.account.option_words import (
+    build_placeholder_execution,
+    build_request,
+    format_input_problem,
+)
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.runs import Execution, find_run_id, list_running_executions
@@ -105,7 +109,7 @@ def _find_solution_arns(target: Target, names: Sequence[str]) -> list[str]:
 
 def _check_request(target: Target, request: RunRequest) -> None:
     """Raise OperatorError if the run would reject this input, so that we don't even start it."""
-    problems = find_input_problems(target.settings, imagine_execution(request))
+    problems = find_input_problems(target.settings, build_placeholder_execution(request))
     if problems:
         raise OperatorError("\n".join(map(format_input_problem, problems)))
 

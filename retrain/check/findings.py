@@ -11,7 +11,7 @@ from functions.common.messages import add_pipeline_options
 from functions.planning.plan_run import read_view
 from functions.run.execution_data import identify_run
 from retrain.account.function_clients import redirect_function_clients
-from retrain.account.option_words import imagine_execution
+from retrain.account.option_words import build_placeholder_execution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,6 +101,6 @@ class Account:
 
     def _read_run_view(self, request: RunRequest) -> RunView:
         """Read what the plan function would find in a run with this request."""
-        run = identify_run(imagine_execution(request))
+        run = identify_run(build_placeholder_execution(request))
         with redirect_function_clients(self.pipeline.access) as client:
             return read_view(client, self.pipeline.settings, run)

@@ -20,9 +20,9 @@ from functions.run.execution_input import find_input_problems
 from retrain.account.errors import EXIT_FAILED
 from retrain.account.function_clients import redirect_function_clients
 from retrain.account.option_words import (
+    build_placeholder_execution,
     build_request,
     format_input_problem,
-    imagine_execution,
     to_options,
 )
 from retrain.account.output import print_json, print_message, print_result
@@ -123,7 +123,7 @@ def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document
         **REFUSED,
     }
 
-    execution = imagine_execution(request)
+    execution = build_placeholder_execution(request)
     input_problems = find_input_problems(pipeline.settings, execution)
     if input_problems:
         return {**document, "problems": [*map(_explain_input_problem, input_problems)]}
