@@ -1,4 +1,4 @@
-"""A job of a run: how far it has come, when it probably ends, and its lines on the screen."""
+"""A job of a run as the commands show it: its progress, its expected end, and its result."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from functions.contract import JobStatus
 
 Kind: TypeAlias = Literal["import", "train", "update", "trial at", "write"]
-"""What a job does, as its line begins. `trial at` ends a trial that an earlier run has left."""
+"""The first words on a job's line. A job of kind `trial at` ends a trial that an earlier run left
+unfinished."""
 CAMPAIGN_KINDS: Sequence[Kind] = ("update", "trial at")
 NOT_STARTED = "not started"
 NOT_FINISHED = "not finished"
 STILL_ON_TRIAL = "its version stays on trial until the watcher or the next run ends the trial"
 MAX_SHARE = 0.97
-"""A bar is never full while its job is running, because the expected duration is a guess."""
+"""A bar is never full while its job is running, because the expected duration is an estimate."""
 DAY_SECONDS = timedelta(days=1).total_seconds()
 
 
@@ -41,32 +42,32 @@ class Job:
     subject: str
     """The type of the dataset, the ARN of the solution or campaign, or the batch job's output."""
     phase: str = "PLANNED"
-    """What the job is doing or waiting for, in the words of `functions/rules`."""
+    """What the job is doing or waiting for. The phases are those of `functions/rules`."""
     outcome: str | None = None
-    """The outcome, or how far the job came if the run ended first."""
+    """The outcome. If the run ended before the job, it says how far the job came."""
     expected_seconds: float = 0
-    """The seconds that the job probably takes, or 0 if that isn't known."""
+    """How long the job probably takes, or 0 if that's unknown."""
     began_at: datetime | None = None
     seconds_taken: float | None = None
     reasons: Sequence[Message] = ()
     versions: str = ""
-    """The id of the version, after that of the version that the campaign served before."""
+    """The id of the version. If it was deployed, the id of the replaced version comes first."""
     metric_lines: Sequence[str] = ()
     """What the quality gate compared."""
 
     @property
     def is_running(self) -> bool:
-        """True if the job has begun and hasn't ended."""
+        """True if the job has begun, but hasn't ended yet."""
         return self.outcome is None and self.began_at is not None
 
     # What the run says about the job
 
-    def read_state(self, document: Mapping[str, Any], time: datetime) -> None:
-        """Add what the document says with which a state of the job begins or ends."""
+    def apply_state(self, document: Mapping[str, Any], time: datetime) -> None:
+        """Update the job from the input or output of a state that works on it."""
         # Once a solution is finished, its training is under `version`.
         status = document.get("status") or document.get("version")
         if status:
-            self._read_status(status)
+            self._apply_status(status)
         elif self.began_at is None:
             self.phase = "IN_PROGRESS"
             self.began_at = time
@@ -76,12 +77,12 @@ class Job:
             self.outcome = "FAILED"
             self.reasons = explain_error(error)
 
-    def _read_status(self, status: JobStatus) -> None:
+    def _apply_status(self, status: JobStatus) -> None:
         self.phase = status["phase"]
         self.outcome = status["outcome"]
         self.reasons = status["reasons"]
 
-        # Without a time, the job is still waiting, for example for another one.
+        # Without a creation time, the job is still waiting, for example for another job.
         self.began_at = None
         if status["createdAt"]:
             self.began_at = datetime.fromisoformat(status["createdAt"])
@@ -89,8 +90,8 @@ class Job:
             ended_at = datetime.fromisoformat(status["endedAt"])
             self.seconds_taken = (ended_at - self.began_at).total_seconds()
 
-    def read_result(self, result: Mapping[str, Any]) -> None:
-        """Add what the report says. It's written last, so it replaces what the events said."""
+    def apply_result(self, result: Mapping[str, Any]) -> None:
+        """Update the job from the report, which overrides the events, because it's written last."""
         self.outcome = result["outcome"]
         self.seconds_taken = result["seconds"]
         self.reasons = result["reasons"]
@@ -102,7 +103,7 @@ class Job:
         self.versions = " → ".join(resource_name(arn) for arn in arns if arn)
 
     def close(self) -> None:
-        """Record how far the job came, because its run ended. A job with an outcome keeps it."""
+        """Record how far the job came when its run ended, unless it already has an outcome."""
         if self.outcome:
             return
 
@@ -115,7 +116,7 @@ class Job:
     # What the screen shows
 
     def elapsed_seconds(self, now: datetime) -> float:
-        """Return how long ago the job began, or 0 if it hasn't begun."""
+        """Return how long ago the job began, or 0 if it hasn't begun yet."""
         if self.began_at is None:
             return 0
         return (now - self.began_at).total_seconds()
@@ -123,13 +124,13 @@ class Job:
     def lines(
         self, now: datetime, pipeline_options: Sequence[str], note: str = ""
     ) -> Iterator[Line]:
-        """Yield the line of the job, its metrics, and why it has this outcome.
+        """Yield the job's line, then its metrics and the reasons for its outcome.
 
-        A note replaces the reasons. It says what happened to the version after the run.
+        `note` says what happened to the version after the run, and replaces the reasons.
         """
         yield self._build_line(now)
 
-        # If the metrics are why a version was rejected, the reason has them.
+        # The reasons for a rejection already contain the metrics.
         if self.outcome != "REJECTED":
             for metric_line in self.metric_lines:
                 yield Line(2, "", metric_line)
@@ -154,13 +155,13 @@ class Job:
     def _describe_status(self) -> str:
         if self.outcome:
             return self.outcome
-        # A function that waits for an update may probe already, and says so only at its end.
+        # While the function is still running, it may have moved on from the update to the trial.
         if self.kind in CAMPAIGN_KINDS and self.phase in ("IN_PROGRESS", "UPDATING"):
             return "updating or on trial"
         return self.phase.lower().replace("_", " ")
 
     def _describe_time(self, now: datetime) -> str:
-        """Describe how long the job took and which version it was about, or when it should end."""
+        """Describe how long the job took and its versions, or when it should end."""
         if self.outcome:
             duration = ""
             if self.seconds_taken is not None:
@@ -174,7 +175,7 @@ class Job:
         return ""
 
     def _describe_progress(self, now: datetime) -> str:
-        """Describe how long the job has been running, and when it should end or should have."""
+        """Describe how long the job has been running, and when it should end or how late it is."""
         elapsed = format_duration(self.elapsed_seconds(now))
         if not self.expected_seconds:
             return elapsed
@@ -185,7 +186,7 @@ class Job:
         return f"{elapsed}, {format_expected_end(remaining_seconds, now)}"
 
     def _estimate_share(self, now: datetime) -> float:
-        """Estimate how much of the job is done, so that a terminal can draw a bar."""
+        """Estimate the share of the job that's done, which a terminal draws as a bar."""
         if self.outcome:
             return float(self.outcome not in (NOT_STARTED, NOT_FINISHED))
         if not self.expected_seconds:
@@ -194,7 +195,7 @@ class Job:
 
 
 def format_expected_end(seconds: float, now: datetime) -> str:
-    """Format when something probably ends. Within a day, its date is left out."""
+    """Format the time when something probably ends, without the date if that's within a day."""
     day, _, clock_time = format_time(now + timedelta(seconds=seconds)).partition(" ")
     if seconds < DAY_SECONDS:
         return f"until ~{clock_time}"

@@ -1,4 +1,4 @@
-"""The lines of a screen: aligned in columns, and wrapped only in a terminal and between words."""
+"""Renders lines in aligned columns, and wraps them between words if stdout is a terminal."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 INDENT = " " * 4
 GAP = " " * 2
 MIN_WIDTH = 16
-"""The narrowest column, even if a line then is longer than the terminal is wide."""
+"""The minimum width of a column, even if a line gets too long for the terminal."""
 MAX_LABEL_WIDTH = 30
-"""The widest label that moves the texts of other lines. A longer one moves only its own text."""
+"""The longest label that determines where all texts begin. A longer one moves only its own text."""
 BAR_WIDTH = 12
 TIME_WIDTH = len("1 h 30 min, until ~05:10")
 STYLES = {
@@ -30,29 +30,30 @@ STYLES = {
 
 
 class Line(NamedTuple):
-    """A line of a screen."""
+    """A line of a screen, as columns that are not yet aligned with those of other lines."""
 
     depth: int
+    """The level of indentation."""
     label: str
     text: str = ""
     style: str = ""
     """The style of the text."""
     time: str = ""
-    """How long it took or will take, in words."""
+    """How long it took or will take, in words. A line with a time is never wrapped."""
     share: float | None = None
-    """The share of a job that is done. A terminal draws a bar."""
+    """The share of a job that's done, from 0 to 1, which a terminal draws as a bar."""
     label_style: str = ""
 
 
 def print_lines(lines: Iterable[Line]) -> None:
-    """Print lines to stdout. The console of a file or a pipe is wide enough for any line."""
+    """Print lines to stdout. They're only wrapped if it's a terminal."""
     console = result_console()
     for text in render_lines(lines, console.width):
         console.print(text, soft_wrap=True)
 
 
 class _Columns(NamedTuple):
-    """The columns of all lines of one depth."""
+    """The column widths that all lines of the same depth share."""
 
     label_width: int
     text_width: int
@@ -62,10 +63,10 @@ class _Columns(NamedTuple):
 def render_lines(
     lines: Iterable[Line], width: int = UNLIMITED_WIDTH, *, has_bars: bool = False
 ) -> Iterator[Text]:
-    """Yield the lines as texts, in which all lines of one depth have the same columns.
+    """Render lines, and align the columns of those that have the same depth.
 
-    A text that is too long is wrapped between words, but not within a command. A job's line can't
-    be wrapped: it has a bar only if there is room, and a label that is too long is shortened.
+    A text that's too long is wrapped between words, but never within a command. A line with a time
+    can't be wrapped. If it's too long, its bar is left out, and a job's label is shortened.
     """
     all_lines = list(lines)
     columns_by_depth = _fit_all_columns(all_lines, width, has_bars=has_bars)
@@ -92,10 +93,10 @@ def _fit_all_columns(
 
 
 def _fit_columns(lines: Sequence[Line], width: int, *, has_bars: bool) -> _Columns:
-    """Fit the columns of one depth into the width beside its indent."""
-    label_width = max(map(_needed_label_width, lines))
+    """Fit the columns of the lines of one depth into the width that their indentation leaves."""
+    label_width = max(map(_measure_label, lines))
     text_width = max((len(line.text) for line in lines if line.time), default=0)
-    # While a run is followed, its times grow, and the other columns must not change with them.
+    # While a run is being followed, its times get longer, which mustn't shift the other columns.
     time_width = max(TIME_WIDTH, *(len(line.time) for line in lines))
 
     room = width - text_width - time_width - 2 * len(GAP)
@@ -106,17 +107,17 @@ def _fit_columns(lines: Sequence[Line], width: int, *, has_bars: bool) -> _Colum
     )
 
 
-def _needed_label_width(line: Line) -> int:
+def _measure_label(line: Line) -> int:
     if line.time:
         return len(line.label)
-    # A text without a time may be wrapped, so one long label must not narrow all texts.
+    # A text without a time can be wrapped. Still, a single long label shouldn't narrow all texts.
     if line.text:
         return min(len(line.label), MAX_LABEL_WIDTH)
     return 0
 
 
 def _render_head(line: Line, columns: _Columns) -> Text:
-    """Render what stands before the text of a line: its label, and the bar of a job."""
+    """Render what precedes the text of a line: indentation, label and bar."""
     label = line.label
     if line.share is not None:
         label = shorten(label, columns.label_width)
@@ -137,26 +138,27 @@ def _draw_bar(share: float) -> str:
 
 
 def _add_text_and_time(head: Text, line: Line, columns: _Columns, width: int) -> Text:
-    # A line that is too long leaves its column, so that the terminal doesn't break it.
+    # If the line is too long, give up the alignment, so that the terminal doesn't break it.
     text_width = min(columns.text_width, width - len(head) - len(GAP + line.time))
     head.append(line.text.ljust(text_width), line.style)
     return head.append(GAP + line.time, "dim")
 
 
 def _add_wrapped_text(head: Text, line: Line, width: int) -> Iterator[Text]:
-    """Yield the beginning of a text beside its label, and the rest below that beginning."""
-    below_text = " " * len(head)
+    """Yield the first part of a wrapped text beside its label, and the others indented below."""
+    indentation = " " * len(head)
     for part in wrap_text(line.text, max(width - len(head), MIN_WIDTH)):
         head.append(part, line.style)
         head.rstrip()
         yield head
-        head = Text(below_text)
+        head = Text(indentation)
 
 
 def shorten(text: str, width: int) -> str:
-    """Cut a text in the middle if it is too long, because names differ at both ends.
+    """Shorten a text that's too long.
 
-    If it has an S3 bucket, that is left out first.
+    First its S3 bucket is left out. If that isn't enough, it's cut in the middle, because names
+    differ at both ends.
     """
     if len(text) > width:
         text = re.sub("s3://[^/]+/", "", text)

@@ -302,7 +302,7 @@ def _read_finished(target: Target, execution: Execution) -> ShownRun:
     run = ShownRun(parse_execution(described), target.options)
 
     if "output" in described:
-        run.read_report(json.loads(described["output"])["report"])
+        run.apply_report(json.loads(described["output"])["report"])
     else:
         run.run_id = _derive_run_id(execution, described["input"])
     return run

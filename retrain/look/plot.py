@@ -1,4 +1,4 @@
-"""Writes the plot of `history` and `status`: metrics, what became of versions, ages and hours."""
+"""Plots metrics, outcomes, model ages and training hours, for `history` and `status`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MARKERS = {
     "TRAINED": ("s", "#757575"),
     NO_VERDICT: (".", "#757575"),
 }
-"""What became of a version -> its marker and colour, in the order of the legend."""
+"""Outcome of a version -> its marker and colour, in the order of the legend."""
 STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "date.converter": "concise",
@@ -50,11 +50,11 @@ STYLE: dict[Any, Any] = {
 }
 DAY = timedelta(days=1)
 ServedModels: TypeAlias = dict[str, list[tuple[datetime, datetime]]]
-"""The name of a campaign -> when each run ended, and when the model was created that it served."""
+"""Campaign name -> for each run, its end, and the creation time of the model served then."""
 
 
 def write_plot(target: Target, reports: Sequence[Report], file: Path) -> None:
-    """Write an SVG about the versions of a pipeline and these runs. The newest run comes first."""
+    """Plot a pipeline's versions and runs as an SVG file. `reports` are sorted, newest first."""
     require_libraries(["matplotlib"], "plot")
     # The library takes half a second to import, and isn't installed without the extra.
     from matplotlib import rc_context  # noqa: PLC0415
@@ -64,7 +64,7 @@ def write_plot(target: Target, reports: Sequence[Report], file: Path) -> None:
     with rc_context(STYLE):
         figure = draw_figure(solutions, reports[::-1], now)
         figure.suptitle(f"{target.name}, {format_time(now)} UTC")
-        # With a date, too, the same data would give another file.
+        # With a date in it, the same data wouldn't always give the same file.
         figure.savefig(file, format="svg", metadata={"Date": None})
 
     print_message(f"{file} has the plot")
@@ -73,9 +73,9 @@ def write_plot(target: Target, reports: Sequence[Report], file: Path) -> None:
 def draw_figure(
     solutions: Sequence[SolutionStatus], reports: Sequence[Report], now: datetime
 ) -> Figure:
-    """Draw metrics, model ages and training hours below each other. The oldest report comes first.
+    """Draw three plots with a common time axis: metrics, model ages and training hours.
 
-    The three share the axis with the dates.
+    `reports` are sorted, oldest first.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415  # as in write_plot()
 
@@ -86,7 +86,7 @@ def draw_figure(
     _draw_training_hours(hour_axes, reports)
 
     for axes in (metric_axes, age_axes):
-        # A legend without names would warn. A new pipeline has no versions, or no reports.
+        # A new pipeline has nothing to draw yet, and an empty legend would make matplotlib warn.
         if axes.lines:
             # Beside the axes, the legend hides no line.
             axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -96,24 +96,27 @@ def draw_figure(
 def find_outcomes(
     reports: Iterable[Report], solutions: Iterable[SolutionStatus]
 ) -> dict[str | None, str]:
-    """Find what became of each version, by the last report that judges it."""
+    """Map the ARN of each version to its outcome, as far as one is known.
+
+    `reports` are sorted, oldest first, so that later outcomes replace earlier ones.
+    """
     outcomes: dict[str | None, str] = {}
     for report in reports:
         for trial in report["trials"]:
             outcomes[trial["versionArn"]] = trial["outcome"]
         for solution in report["solutions"]:
-            # A version that a later run skips is still what it was.
+            # If a later run skipped the version, its outcome is still that of the earlier run.
             if solution["outcome"] != "SKIPPED":
                 outcomes[solution["solutionVersionArn"]] = solution["outcome"]
 
-    # If a person has rolled back a version, no report says so.
+    # A rollback by a person isn't in any report, but in the campaign's tags.
     for status in solutions:
         outcomes.update(dict.fromkeys(_list_blocked_arns(status), "ROLLED_BACK"))
     return outcomes
 
 
 def _list_blocked_arns(solution: SolutionStatus) -> list[str | None]:
-    """List the versions that were rolled back last at the campaigns of a solution."""
+    """List the version that was last rolled back at each campaign, or None without a rollback."""
     return [
         campaign.record.blocked_version_arn
         for campaign in solution.campaigns.values()
@@ -124,7 +127,7 @@ def _list_blocked_arns(solution: SolutionStatus) -> list[str | None]:
 def _draw_metrics(
     axes: Axes, solutions: Iterable[SolutionStatus], outcomes: Mapping[str | None, str]
 ) -> None:
-    """Draw a line for each solution, and on it a marker for what became of each version."""
+    """Draw the metric of each solution as a line, with a marker for the outcome of each version."""
     axes.set_ylabel("metric")
     all_versions: list[MeasuredVersion] = []
     for solution in solutions:
@@ -138,7 +141,7 @@ def _draw_metrics(
 def _mark_outcomes(
     axes: Axes, all_versions: Iterable[MeasuredVersion], outcomes: Mapping[str | None, str]
 ) -> None:
-    """Draw the markers of each outcome at once, so that the legend has it once."""
+    """Draw the markers of each outcome with one call, because each call adds a legend entry."""
     for outcome, (marker, color) in MARKERS.items():
         versions = [
             version for version in all_versions if outcomes.get(version.arn, NO_VERDICT) == outcome
@@ -150,40 +153,42 @@ def _mark_outcomes(
 
 
 def _list_points(versions: Sequence[MeasuredVersion]) -> tuple[Any, Any]:
-    """List the times and the values of versions. The types of matplotlib don't include times."""
+    """Return creation times and values, typed as Any because matplotlib's types lack datetime."""
     return [version.created_at for version in versions], [version.value for version in versions]
 
 
 def _list_served_models(
     reports: Iterable[Report], solutions: Iterable[SolutionStatus]
 ) -> ServedModels:
-    """List the models that campaigns served. The oldest report comes first."""
-    created: dict[str | None, datetime] = {}
+    """List which models each campaign served. `reports` are sorted, oldest first."""
+    creation_times: dict[str | None, datetime] = {}
     for solution in solutions:
-        created.update(solution.creation_times)
+        creation_times.update(solution.creation_times)
 
     models: ServedModels = defaultdict(list)
     for report in reports:
         ended_at = datetime.fromisoformat(report["endedAt"])
         for serving in report["serving"]:
-            # A solution that was taken out of the stack isn't read, so its models are unknown.
-            created_at = created.get(serving["servedVersionArn"])
+            # If the solution was removed from the stack's file, it isn't read, and the creation
+            # times of its models are unknown.
+            created_at = creation_times.get(serving["servedVersionArn"])
             if created_at is not None:
                 models[resource_name(serving["campaignArn"])].append((ended_at, created_at))
     return models
 
 
 def _draw_ages(axes: Axes, served_models: ServedModels, now: datetime) -> None:
-    """Draw how old the model of each campaign was. It ages until a run deploys a newer one."""
+    """Draw the age of each campaign's model, which grows until a newer one is deployed."""
     axes.set_ylabel("model age in days")
     for campaign_name, models in served_models.items():
         axes.plot(*_list_ages([*models, (now, now)]), label=campaign_name)
 
 
 def _list_ages(models: Sequence[tuple[datetime, datetime]]) -> tuple[Any, Any]:
-    """List the times and ages in days between which the line of a campaign is drawn.
+    """List the points of a campaign's line: times, and ages in days.
 
-    The line rises from each run to the next one, and falls there if a newer model is served.
+    The line rises from each run to the next, where it drops if a newer model is served from then
+    on.
     """
     times = []
     ages = []

@@ -1,7 +1,7 @@
-"""Reads what a run plans and does from the events of its execution.
+"""Reads what a run is doing from the events in the history of its execution.
 
-The document of each state names what it imports, trains or updates, so an event can be understood
-without the events before it.
+A state's input and output name the dataset, solution or campaign that it works on, so each event
+can be understood without the earlier ones.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from retrain.look.jobs import Job, Kind
 
 Document: TypeAlias = "Mapping[str, Any]"
+"""The input or output of a state."""
 FIRST_STATE = "Configure run"
 STAGES = {
     "Plan retraining": "planning",
@@ -37,38 +38,39 @@ STAGES = {
     "Retrain solutions": "retraining the solutions",
     "Report outcome": "reporting the outcome",
 }
-"""Each state that takes a while, outside the Maps -> what the run does there."""
+"""Name of a state that takes a while, outside the Map states -> what the run is doing there."""
 ENDING_TRIALS = "finishing the trials of earlier runs"
 USUAL_UPDATE_SECONDS = 900
-"""An update takes 8 to 25 minutes, as users of Personalize have seen."""
+"""The expected duration of an update. Users of Personalize have seen 8 to 25 minutes."""
 PAGE_SIZE = 200
-"""The number of events in a request. A busy run adds fewer between two polls."""
+"""How many events a poll requests at once. Even a busy run adds fewer between two polls."""
 FIRST_PAGE_SIZE = 1000
-"""The number of events in the first request, which reads those of many hours."""
+"""How many events the first poll requests at once, because the run may be hours old."""
 
 
 @dataclass
 class EventReader:
-    """Adds to a run what the events of its execution say, as often as it is asked to."""
+    """Updates a run from the events in the history of its execution, at each poll."""
 
     client: SFNClient
     run: ShownRun
     usual_update_seconds: float = USUAL_UPDATE_SECONDS
-    """How long the first update of a campaign probably takes, without its trial."""
+    """How long the first update of a campaign probably takes, without the trial after it."""
     campaign_kind: Kind = "update"
-    """`trial at` while the run ends the trials of earlier runs, which it does before all else."""
+    """`trial at` while the run ends the trials of earlier runs, which it does first of all."""
     last_event_id: int = 0
+    """The id of the last event that was read."""
 
     def read_new_events(self) -> None:
-        """Add what the events say that haven't been read yet."""
+        """Update the run from the events since the last poll."""
         for event in self._list_new_events():
-            self._read_event(event)
+            self._apply_event(event)
             self.last_event_id = event["id"]
 
     def _list_new_events(self) -> list[HistoryEventTypeDef]:
-        """List the new events in their order.
+        """List the events since the last poll, oldest first.
 
-        The history is read backwards, so that old events are not read again.
+        The history is read backwards, so that we can stop at the first event that we know.
         """
         page_size = FIRST_PAGE_SIZE
         if self.last_event_id:
@@ -84,11 +86,11 @@ class EventReader:
         newest_first = takewhile(lambda event: event["id"] > self.last_event_id, events)
         return list(newest_first)[::-1]
 
-    def _read_event(self, event: HistoryEventTypeDef) -> None:
+    def _apply_event(self, event: HistoryEventTypeDef) -> None:
         time = event["timestamp"]
         if "stateEnteredEventDetails" in event:
             entry = event["stateEnteredEventDetails"]
-            # The first state begins with what somebody wrote, which may have any keys.
+            # The first state's input is what a person passed to the run, so it may be anything.
             if entry["name"] != FIRST_STATE:
                 self._enter_state(entry["name"], json.loads(entry["input"]), time)
 
@@ -97,12 +99,13 @@ class EventReader:
             self._leave_state(end["name"], json.loads(end["output"]), time)
 
     def _enter_state(self, name: str, document: Document, time: datetime) -> None:
-        job = self._find_job(document)
+        """Update the job that the state works on, or else the stage of the run."""
+        job = self._get_job(document)
         if job is not None:
-            job.read_state(document, time)
+            job.apply_state(document, time)
             return
 
-        # After an error, a person wants to know the stage that failed.
+        # After an error, keep the stage that failed, because that's what people want to know.
         if name not in STAGES or "error" in document:
             return
         self.run.waiting_reasons = ()
@@ -111,9 +114,10 @@ class EventReader:
             self.run.stage = ENDING_TRIALS
 
     def _leave_state(self, name: str, document: Document, time: datetime) -> None:
-        job = self._find_job(document)
+        """Update the job that the state worked on, or else the run itself."""
+        job = self._get_job(document)
         if job is not None:
-            job.read_state(document, time)
+            job.apply_state(document, time)
             return
 
         if name == FIRST_STATE:
@@ -121,28 +125,28 @@ class EventReader:
             self.run.run_id = run["id"]
             self.run.trigger = run["trigger"]
         elif name == "Plan retraining" and "error" not in document:
-            self._read_plan(document["plan"], document["settings"], time)
+            self._apply_plan(document["plan"], document["settings"], time)
         elif name == "Report outcome" and "report" in document:
-            self.run.read_report(document["report"])
+            self.run.apply_report(document["report"])
 
-    def _find_job(self, document: Document) -> Job | None:
-        """Find the job that the document of a state is about, if it is about one."""
+    def _get_job(self, document: Document) -> Job | None:
+        """Return the job that a state works on, and add it if it's new. None if there is no job."""
         if "dataset" in document:
-            return self.run.job("import", document["dataset"]["type"])
+            return self.run.get_or_add_job("import", document["dataset"]["type"])
         if "campaign" in document:
-            return self.run.job(self.campaign_kind, document["campaign"]["campaignArn"])
+            return self.run.get_or_add_job(self.campaign_kind, document["campaign"]["campaignArn"])
         if "batchJob" in document:
-            return self.run.job("write", document["batchJob"])
+            return self.run.get_or_add_job("write", document["batchJob"])
 
-        # A solution whose trials are ended lacks the key. In the others, null means that no version
-        # is ready, so the run trains one.
+        # The key is missing if the run only ends the solution's trials. Otherwise, null means that
+        # there's no version to deploy yet, so the run trains one.
         solution = document.get("solution", {})
         if solution.get("existingVersionArn", "ready") is None:
-            return self.run.job("train", solution["solutionArn"])
+            return self.run.get_or_add_job("train", solution["solutionArn"])
         return None
 
-    def _read_plan(self, plan: Document, settings: Settings, time: datetime) -> None:
-        """Add what a plan makes the run do: wait, end trials of earlier runs, or its own jobs."""
+    def _apply_plan(self, plan: Document, settings: Settings, time: datetime) -> None:
+        """Update the run from a plan: to wait, to end trials of earlier runs, or to start jobs."""
         self.campaign_kind = "update"
         self.run.waiting_reasons = ()
 
@@ -153,33 +157,34 @@ class EventReader:
             self.run.stage = f"waiting until {format_time(end)} UTC or longer"
             self.run.waiting_reasons = plan["reasons"]
         elif plan["todo"] == "WORK":
-            self._read_planned_jobs(plan, settings)
+            self._add_planned_jobs(plan, settings)
 
-    def _read_planned_jobs(self, plan: Document, settings: Settings) -> None:
-        """Add the jobs of a plan. Each one is expected to take as long as the last of its kind."""
+    def _add_planned_jobs(self, plan: Document, settings: Settings) -> None:
+        """Add the jobs of a plan, each with the median duration of earlier ones as its estimate."""
         for dataset in plan["imports"]:
-            job = self.run.job("import", dataset["type"])
+            job = self.run.get_or_add_job("import", dataset["type"])
             job.expected_seconds = median_high(dataset["durations"] or [0])
         for solution in plan["solutions"]:
-            self._read_planned_solution(solution, settings)
+            self._add_planned_solution(solution, settings)
 
-    def _read_planned_solution(self, solution: Document, settings: Settings) -> None:
+    def _add_planned_solution(self, solution: Document, settings: Settings) -> None:
         if solution["existingVersionArn"] is None:
-            training = self.run.job("train", solution["solutionArn"])
+            training = self.run.get_or_add_job("train", solution["solutionArn"])
             training.expected_seconds = median_high(solution["durations"] or [0])
 
         for campaign in solution["campaigns"]:
             campaign_arn = campaign["campaignArn"]
             update_seconds = campaign.get("updateSeconds", self.usual_update_seconds)
             trial_seconds = _estimate_trial_seconds(settings, campaign_arn)
-            self.run.job("update", campaign_arn).expected_seconds = update_seconds + trial_seconds
+            update = self.run.get_or_add_job("update", campaign_arn)
+            update.expected_seconds = update_seconds + trial_seconds
 
         for output in solution["batchJobs"]:
-            self.run.job("write", output)
+            self.run.get_or_add_job("write", output)
 
 
 def _estimate_trial_seconds(settings: Settings, campaign_arn: str) -> float:
-    """Expect a trial to take as long as the longer one of its probe and its bake."""
+    """Estimate that a trial takes as long as its probe or its bake, whichever is longer."""
     durations = [0.0]
     for campaign in find_solution_of_campaign(settings, campaign_arn)["campaigns"]:
         if campaign["campaignArn"] != campaign_arn:
@@ -195,13 +200,13 @@ def _estimate_trial_seconds(settings: Settings, campaign_arn: str) -> float:
 def read_run(
     client: SFNClient, execution_arn: str, pipeline_options: Sequence[str] = ()
 ) -> ShownRun:
-    """Read a run from its report if it succeeded, and otherwise from its events."""
+    """Read a run from its report if its execution succeeded, otherwise from its events."""
     execution = client.describe_execution(executionArn=execution_arn)
     run = ShownRun(parse_execution(execution), pipeline_options)
 
     if execution["status"] == "SUCCEEDED":
-        run.read_report(json.loads(execution["output"])["report"])
+        run.apply_report(json.loads(execution["output"])["report"])
     else:
         EventReader(client, run).read_new_events()
-        run.read_execution(run.execution)
+        run.apply_execution(run.execution)
     return run

@@ -1,4 +1,4 @@
-"""What the commands show of a run: when it ran, what it does or why it ended, and its jobs."""
+"""A run as the commands show it: its times, its stage or outcome, and its jobs."""
 
 from __future__ import annotations
 
@@ -25,94 +25,94 @@ NO_NOTES: Mapping[str, str] = {}
 
 @dataclass
 class ShownRun:
-    """A run, as far as it has been read from its events (`run_events.py`) or its report."""
+    """What's known about a run from its events (`run_events.py`) or its report."""
 
     execution: Execution
     pipeline_options: Sequence[str] = ()
-    """The options with which a printed command names the pipeline."""
+    """The options that identify the pipeline in printed commands."""
     run_id: str | None = None
-    """The id, or None if the execution has only just begun."""
+    """The id, or None if it's still unknown because the execution has only just begun."""
     trigger: str | None = None
-    """What started the run (`functions/contract.py`), or None like the id."""
+    """What started the run (see `functions/contract.py`). None as long as the id is unknown."""
     stage: str = "starting"
-    """What the run does now, or did last if it has ended without a report."""
+    """What the run is doing or, if it ended without a report, what it did last."""
     waiting_reasons: Sequence[Message] = ()
-    """Why the run waits before it begins."""
+    """Why the run is waiting, if it can't begin yet."""
     report: Report | None = None
     """The report at the end of the run. A run that was aborted or timed out has none."""
     jobs: dict[tuple[Kind, str], Job] = field(default_factory=dict)
-    """The kind and the subject of a job -> the job, in the order in which they were planned."""
+    """Kind and subject -> the job, in the order in which the jobs were planned."""
 
     @property
     def id(self) -> str:
-        """The id of the run, or the name of an execution that has only just begun."""
+        """The id of the run, or the name of its execution until the id is known."""
         return self.run_id or self.execution.name
 
     @property
     def outcome(self) -> str:
-        """The outcome in the report, or the status of the execution."""
+        """The outcome in the report or, without a report, the status of the execution."""
         if self.report:
             return self.report["outcome"]
         return self.execution.status
 
     @property
     def reasons(self) -> Sequence[Message]:
-        """Why the run ended like this, or nothing while it goes on or if the jobs say it."""
+        """Why the run ended as it did. Empty while it's running, or if its jobs say why."""
         if self.report:
             return self.report["reasons"]
         if self.execution.status in ("RUNNING", "SUCCEEDED"):
             return []
         return [Message(text=self.execution.failure)]
 
-    def job(self, kind: Kind, subject: str) -> Job:
-        """Find the job of this kind and subject. Add it if it is new."""
+    def get_or_add_job(self, kind: Kind, subject: str) -> Job:
+        """Return the job of this kind and subject, and add it first if it's new."""
         return self.jobs.setdefault((kind, subject), Job(kind, subject))
 
-    def read_report(self, report: Report) -> None:
-        """Add what the report says about the run and its jobs.
+    def apply_report(self, report: Report) -> None:
+        """Update the run and its jobs from the report.
 
-        A report of another release may lack a key. Then only its outcome is shown.
+        A report written by another release may lack a key. In that case, only its outcome is shown.
         """
         self.run_id = report["runId"]
         self.trigger = report["trigger"]
 
         try:
-            self._read_results(report)
+            self._apply_results(report)
         except KeyError:
             self.stage = f"{report['outcome']}, says a report of another release"
         else:
             self.report = report
 
-    def _read_results(self, report: Report) -> None:
+    def _apply_results(self, report: Report) -> None:
         for dataset in report["imports"]:
-            self.job("import", dataset["type"]).read_result(dataset)
+            self.get_or_add_job("import", dataset["type"]).apply_result(dataset)
         for trial in report["trials"]:
-            self.job("trial at", trial["campaignArn"]).read_result(trial)
+            self.get_or_add_job("trial at", trial["campaignArn"]).apply_result(trial)
         for solution in report["solutions"]:
-            self._read_solution_report(solution)
+            self._apply_solution_report(solution)
 
-    def _read_solution_report(self, solution: SolutionReport) -> None:
-        # A version that was ready needs no line: its campaigns say what became of it.
+    def _apply_solution_report(self, solution: SolutionReport) -> None:
+        # A version of an earlier run has no training to show, only the jobs of its campaigns.
         if solution["isTrained"] or solution["reasons"]:
-            # The outcome is that of the campaigns, unless there is a reason at the solution itself.
+            # Without reasons of its own, a solution has the outcome of its campaigns.
             outcome = solution["outcome"] if solution["reasons"] else "TRAINED"
-            job = self.job("train", solution["solutionArn"])
-            job.read_result({**solution, "outcome": outcome})
+            job = self.get_or_add_job("train", solution["solutionArn"])
+            job.apply_result({**solution, "outcome": outcome})
 
         for campaign in solution["campaigns"]:
-            self.job("update", campaign["campaignArn"]).read_result(campaign)
+            self.get_or_add_job("update", campaign["campaignArn"]).apply_result(campaign)
         for batch_job in solution["batchJobs"]:
-            self.job("write", batch_job["output"]).read_result(batch_job)
+            self.get_or_add_job("write", batch_job["output"]).apply_result(batch_job)
 
-    def read_execution(self, execution: Execution) -> None:
-        """Add the status of the execution. Once it has ended, it doesn't go on with any job."""
+    def apply_execution(self, execution: Execution) -> None:
+        """Replace the execution with a newer description, and close all jobs if it has ended."""
         self.execution = execution
         if not execution.is_running:
             for job in self.jobs.values():
                 job.close()
 
     def document(self) -> dict[str, object]:
-        """Describe for JSON the execution, its outcome, and its report, which may be null."""
+        """Build the JSON document about the run. `report` is None if there isn't one yet."""
         execution = self.execution
         has_succeeded = self.report is not None and not self.report["error"]
         return {
@@ -132,10 +132,10 @@ class ShownRun:
     def lines(
         self, notes: Mapping[str, str] = NO_NOTES, *, only_running: bool = False
     ) -> Iterator[Line]:
-        """Yield the lines of a run: when it ran, why it ended, and its jobs.
+        """Yield the lines of the run: its times, its stage or why it ended, and its jobs.
 
         `notes` maps the ARN of a campaign to what happened there to the version after the run.
-        With `only_running`, the other jobs are only counted.
+        With `only_running`, all jobs that aren't running are only counted.
         """
         now = clock.now()
         yield self._build_header(now)
@@ -157,22 +157,23 @@ class ShownRun:
         return STYLES.get(self.outcome, "")
 
     def _describe_times(self, now: datetime) -> Iterator[str]:
-        """Yield when the run began, how long it took, and when it probably ends or its trigger."""
+        """Yield when the run began, its duration, and its expected end or else its trigger."""
         yield f"{format_time(self.execution.started_at)} UTC"
         yield format_duration(self.execution.seconds(now))
 
         remaining_seconds = self.estimate_remaining_seconds(now)
         if self.execution.is_running and remaining_seconds:
-            # A terminal of 80 columns has no room for the trigger too.
+            # A terminal with 80 columns has no room for the trigger as well.
             yield format_expected_end(remaining_seconds, now)
         elif self.trigger:
             yield self.trigger
 
     def estimate_remaining_seconds(self, now: datetime) -> float:
-        """Estimate the seconds until the run ends, or return 0 if they are not known.
+        """Estimate how long the run will go on, or return 0 if a job's duration is unknown.
 
-        The imports run in parallel, then the trainings, and after each training its campaigns.
-        Every stage waits for its slowest job, so the sum may be too long.
+        The imports run in parallel, then the trainings, and after each training its campaigns. We
+        add up the slowest job of each kind, which may be too long, because a campaign waits only
+        for its own training.
         """
         seconds_by_kind: dict[Kind, float] = {}
         for job in self.jobs.values():
@@ -187,7 +188,7 @@ class ShownRun:
         return sum(seconds_by_kind.values())
 
     def _explain(self) -> Iterator[Line]:
-        """Yield what the run does now and why, or why it ended."""
+        """Yield what the run is doing and why it's waiting, or why it ended."""
         report = self.report
         if report is None or report["error"]:
             yield Line(1, self.stage)

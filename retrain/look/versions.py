@@ -82,13 +82,16 @@ def _find_later_deletion(client: PersonalizeClient, version_arn: str) -> Deletio
     for version in versions:
         if version.arn == version_arn:
             return find_later_deletion(version, state)
+
+    # A version that was created a moment ago may not be listed yet.
     return None
 
 
 class VersionNotes:
     """Describes what happened to versions after the runs that trained them had ended.
 
-    The reports have to come newest first, so that a newer version is known before an older one.
+    Call `about()` for the newest report first, because it takes the first version of a solution
+    that it sees for the newest one.
     """
 
     def __init__(self, target: Target) -> None:
@@ -137,7 +140,7 @@ class VersionNotes:
         return self._read_tags(campaign_arn).get(BLOCKED_VERSION_TAG) == version_arn
 
     def _describe_answer(self, solution_arn: str, version_arn: str, *, is_newest: bool) -> str:
-        """Describe the answer to a version's approval request, or say how to answer it."""
+        """Describe the answer to a version's approval request, or how to answer it now."""
         settings = self._approvals.get(solution_arn)
         if settings is None:
             return "the solution needs no approval any more"

@@ -1,4 +1,4 @@
-"""The command `watch`: follows a run until it ends or the user leaves it, and prints its report."""
+"""The command `watch`: follows a run until it ends or the user stops, and prints its report."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ if TYPE_CHECKING:
     from retrain.look.runs import Execution
 
 POLL_SECONDS = 5
-"""A job is noticed as soon as the workflow notices it. Both requests are free of charge."""
+"""The pause between two polls. Both requests of a poll are free of charge."""
 EMULATED_POLL_SECONDS = 0.3
+"""The same in a rehearsal, where jobs take seconds."""
 EMULATED_UPDATE_SECONDS = 2
-LINES_AROUND = 3
-"""The lines of a terminal that are left for an error and the prompt."""
+RESERVED_LINES = 3
+"""How many lines of the terminal are left free for an error and the prompt."""
 
 
 @command
@@ -64,7 +65,7 @@ def watch(target: Target, *, run: RunOption = None, as_json: JsonOption = False)
 
 
 def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> int:
-    """Follow a run, print its report, and return the exit code of `watch`."""
+    """Follow a run, print its report, and return the exit code of the command."""
     run = follow(target, execution, message_console(), is_brief=as_json)
     if run.execution.is_running:
         print_command("The run goes on. To follow it", target.command("watch", "--run", run.id))
@@ -82,11 +83,11 @@ def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> i
 
 
 def _format_result(run: ShownRun) -> str:
-    """Format the report of a run, or why it has none that can be read."""
+    """Format the run's report or, if there's none that we can read, the reason for that."""
     if run.report is not None:
         return format_report(run.report, pipeline_options=run.pipeline_options).rstrip()
 
-    # If the report is of another release, the stage says so.
+    # If the report was written by another release, the stage says so.
     reasons = [reason["text"] for reason in run.reasons] or [run.stage]
     return f"{run.outcome}: {'; '.join(reasons)}"
 
@@ -99,13 +100,13 @@ def follow(
     is_brief: bool = False,
     is_rehearsal: bool = False,
 ) -> ShownRun:
-    """Show what a run does until it ends, or until Ctrl-C or SIGTERM. Return what was seen.
+    """Show a run until it ends, or until Ctrl-C or SIGTERM, and return it as it was last read.
 
-    A brief display has a line for each status, but none for the jobs. In a rehearsal, jobs take
-    seconds, and the bars vanish when the run has ended, because all of it is printed then.
+    A brief display has a line for each status of the run, but none for its jobs. In a rehearsal,
+    jobs take seconds, and the bars vanish when the run ends, because everything is printed then.
 
-    While AWS doesn't respond, the requests are repeated. Raises OperatorError if AWS refuses a
-    request, for example because the credentials expire.
+    A poll without a response from AWS is repeated. Raises OperatorError if AWS denies a request,
+    for example because the credentials have expired.
     """
     run = ShownRun(execution, target.options)
     events = EventReader(target.access.step_functions, run)
@@ -125,33 +126,36 @@ def follow(
 
 
 def _poll(target: Target, events: EventReader, screen: Screen) -> None:
-    """Read what has happened to a run since the last poll, and show it."""
+    """Read what happened to the run since the last poll, and show it.
+
+    Raises OperatorError if AWS denies a request, but not if it doesn't respond.
+    """
     run = events.run
     try:
-        # If the events were read first, those between them and the end would be missed.
+        # In the other order, if the execution ended in between, its last events would be missed.
         description = events.client.describe_execution(executionArn=run.execution.arn)
         events.read_new_events()
     except NO_RESPONSE_ERRORS as error:
         screen.print_once(Line(0, f"{explain_aws_error(error)}; trying again"))
     except AWS_ERRORS as error:
-        way_out = _describe_way_back(target, run)
-        raise OperatorError(f"{explain_aws_error(error)}; {way_out}") from error
+        hint = _build_hint(target, run)
+        raise OperatorError(f"{explain_aws_error(error)}; {hint}") from error
     else:
-        run.read_execution(parse_execution(description))
+        run.apply_execution(parse_execution(description))
         screen.show()
 
 
-def _describe_way_back(target: Target, run: ShownRun) -> str:
-    """Say how to follow a run again, for example with new credentials."""
+def _build_hint(target: Target, run: ShownRun) -> str:
+    """Build a hint at the command that follows the run again, for example with new credentials."""
     watch_command = target.command("watch", "--run", run.id)
-    way_back = f"`{watch_command}` shows it again"
+    hint = f"`{watch_command}` shows it again"
     if run.execution.is_running:
-        return f"the run goes on: {way_back}"
-    return way_back
+        return f"the run goes on: {hint}"
+    return hint
 
 
 class Screen:
-    """Shows a run: in a terminal with bars, and elsewhere each line when it is new."""
+    """Shows a run: in a terminal with bars that are redrawn, elsewhere by printing new lines."""
 
     def __init__(self, console: Console, run: ShownRun, *, is_brief: bool = False) -> None:
         self._console = console
@@ -161,7 +165,10 @@ class Screen:
         self._has_bars = console.is_terminal and not (console.is_dumb_terminal or is_brief)
 
     def draw(self, *, is_transient: bool) -> AbstractContextManager[object]:
-        """Draw the bars during a block if the terminal can. Transient bars vanish after it."""
+        """Return a context manager that keeps redrawing the bars, if the terminal can do that.
+
+        Transient bars vanish at the end of the block.
+        """
         if not self._has_bars:
             return nullcontext()
         return Live(
@@ -172,14 +179,17 @@ class Screen:
         )
 
     def show(self) -> None:
-        """Print the lines that are new. Bars are drawn by themselves."""
+        """Print new lines, unless there are bars, which are redrawn anyway."""
         if not self._has_bars:
             for line in self._list_lines():
                 self.print_once(line)
 
     def print_once(self, line: Line) -> None:
-        """Print a line, above the bars if there are any. Print none twice."""
-        # Times grow with each poll, so they aren't a reason to print a line again.
+        """Print a line with the time of day, unless it was printed before.
+
+        If there are bars, the line appears above them.
+        """
+        # Durations change with each poll, so they aren't a reason to print a line again.
         unchanging_part = f"{line.label} {line.text}"
         if unchanging_part in self._printed:
             return
@@ -190,10 +200,10 @@ class Screen:
         self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
 
     def _list_lines(self, *, only_running: bool = False) -> list[Line]:
-        """List the lines of the run, without what is printed after its end anyway."""
+        """List the lines of the run, without those that are printed at its end anyway."""
         max_depth = 2
         if self._run.report:
-            max_depth = 1  # The report has the reasons and the metrics.
+            max_depth = 1  # The report will contain the reasons and metrics.
         if self._is_brief:
             max_depth = 0
 
@@ -201,12 +211,12 @@ class Screen:
         return [line for line in lines if line.depth <= max_depth]
 
     def render(self) -> Text:
-        """Render what is drawn now. If the terminal is small, only the running jobs are."""
+        """Render the bars. If the terminal is too small, only running jobs have one."""
         width, height = self._console.size
         lines = self._list_lines()
-        if self._run.execution.is_running and len(lines) > height - LINES_AROUND:
+        if self._run.execution.is_running and len(lines) > height - RESERVED_LINES:
             lines = self._list_lines(only_running=True)
 
         texts = render_lines(lines, width, has_bars=True)
-        # A line that the terminal wraps couldn't be drawn again.
+        # A line that the terminal has wrapped couldn't be redrawn, so cut it instead.
         return Text("\n", no_wrap=True, overflow="ellipsis").join(texts)

@@ -149,27 +149,27 @@ def test_the_bars_of_a_rehearsal_are_gone_when_its_run_has_ended(states, is_rehe
 
 def test_a_job_whose_usual_duration_is_not_known_has_no_expected_end():
     view = ShownRun(EXECUTION)
-    job = view.job("train", "arn:aws:personalize:eu-west-1:123456789012:solution/movies")
+    job = view.get_or_add_job("train", "arn:aws:personalize:eu-west-1:123456789012:solution/movies")
     now = EXECUTION.started_at + timedelta(hours=1)
     assert [*job.lines(now, ())] == [Line(1, "train movies", "planned", "yellow", share=0)]
 
-    job.read_state({"status": None, "error": None}, EXECUTION.started_at)
+    job.apply_state({"status": None, "error": None}, EXECUTION.started_at)
     assert [*job.lines(now, ())] == [Line(1, "train movies", "in progress", time="1 h", share=0)]
     assert view.estimate_remaining_seconds(now) == 0
 
     times = {"createdAt": None, "endedAt": None}
     waiting = {"phase": "WAITING", "outcome": None, "reasons": [], **times}
-    job.read_state({"status": waiting}, now)
+    job.apply_state({"status": waiting}, now)
     assert not job.is_running, "Personalize has no such job yet"
 
     error = {"Error": "Denied", "Cause": '{"errorMessage": "the name is taken"}'}
-    job.read_state({"status": None, "error": error}, now)
+    job.apply_state({"status": None, "error": error}, now)
     assert (job.outcome, job.reasons) == ("FAILED", [{"text": "Denied: the name is taken"}])
 
 
 def test_of_a_report_that_lacks_a_key_the_outcome_is_shown():
     view = ShownRun(replace(EXECUTION, status="SUCCEEDED"))
-    view.read_report({key: value for key, value in report().items() if key != "imports"})
+    view.apply_report({key: value for key, value in report().items() if key != "imports"})
     lines = [line.label for line in view.lines()]
     assert lines == ["20261129T030000Z", "DEPLOYED, says a report of another release"]
 
@@ -178,7 +178,7 @@ def test_a_version_that_the_run_did_not_train_has_a_line_only_with_a_reason():
     unused = {**solution(), "isTrained": False, "campaigns": []}
     failed = {**unused, "solutionArn": "failed", "reasons": [{"text": "no data"}]}
     run = ShownRun(EXECUTION)
-    run.read_report({**report(), "imports": [], "solutions": [unused, failed]})
+    run.apply_report({**report(), "imports": [], "solutions": [unused, failed]})
     assert [*run.jobs] == [("train", "failed")]
 
 

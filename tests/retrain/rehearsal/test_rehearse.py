@@ -44,7 +44,7 @@ def view(report_of_run, status="SUCCEEDED", error=None):
     ended = STARTED + timedelta(seconds=8)
     run = ShownRun(Execution("arn:execution:run-1", status, STARTED, ended, error))
     if report_of_run:
-        run.read_report(report_of_run)
+        run.apply_report(report_of_run)
     return run
 
 
