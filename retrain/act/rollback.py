@@ -29,8 +29,8 @@ from functions.rules.campaigns import DeploymentRecord
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, explain_aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
-from retrain.look.measured import choose_metric
 from retrain.look.runs import find_run_id, list_running_executions
+from retrain.look.version_metrics import choose_metric
 from retrain.look.versions import SHOWN_VERSIONS, build_deletion_warning
 from retrain.names import find_campaign_arn, is_named, short_name
 from retrain.options import (

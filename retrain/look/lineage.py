@@ -125,10 +125,10 @@ def _read_datasets(
     """Yield each dataset, with the import jobs that the version was trained on, newest first."""
     reader = ImportReader(client, ())
     imports = reader.list_group_imports(version["datasetGroupArn"])
-    trained_imports = _list_trained_imports(imports, version["creationDateTime"])
+    training_imports = _list_training_imports(imports, version["creationDateTime"])
 
     for dataset_arn in sorted({job.dataset_arn for job in imports}):
-        dataset_imports = [job for job in trained_imports if job.dataset_arn == dataset_arn]
+        dataset_imports = [job for job in training_imports if job.dataset_arn == dataset_arn]
         shown_imports = map(reader.add_tags, dataset_imports[:MAX_IMPORTS])
         yield {
             "type": dataset_arn.rpartition("/")[2],
@@ -138,7 +138,7 @@ def _read_datasets(
         }
 
 
-def _list_trained_imports(imports: Sequence[Import], training_began_at: datetime) -> list[Import]:
+def _list_training_imports(imports: Sequence[Import], training_began_at: datetime) -> list[Import]:
     """List the imports whose rows were in the datasets when the training began, newest first."""
     earlier_imports = [job for job in imports if job.ended_at <= training_began_at]
     return list_effective_imports(earlier_imports)[::-1]

@@ -22,10 +22,10 @@ from functions.run.execution_data import identify_run, parse_request, parse_sche
 from retrain.account.access import read_if_exists
 from retrain.account.errors import AWS_ERRORS, OperatorError, explain_aws_error
 from retrain.account.triggers import find_schedule, find_trigger
-from retrain.look.measured import MeasuredVersion, choose_metric
 from retrain.look.run_events import EventReader
 from retrain.look.run_view import ShownRun
 from retrain.look.runs import list_latest_executions, parse_execution
+from retrain.look.version_metrics import MeasuredVersion, choose_metric
 from retrain.look.versions import find_request_expiry
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 MAX_CONCURRENT_REQUESTS = 10
 """The size of botocore's connection pool. More threads would have to wait for a connection."""
 REQUESTS_PER_SOLUTION = 25
-"""Times the number of solutions, this is the most requests that one reading may take."""
+"""A refresh of the whole status may take this many requests for each solution."""
 PIPELINE_REQUESTS = 9
 """The requests that aren't about a solution, if one run is in progress: one for the state machine,
 two for the schedule, one for the alarms, one for the list of runs, and four for runs."""
@@ -67,7 +67,7 @@ class RingingAlarm(NamedTuple):
     """One of the pipeline's alarms that is in the state ALARM."""
 
     name: str
-    """The name as in our documentation, for example `run-failed`."""
+    """The name as in the documentation, for example `run-failed`."""
     since: datetime
 
 
@@ -105,9 +105,9 @@ class PipelineStatus(NamedTuple):
 
 
 class StatusReader:
-    """Reads the status of a pipeline, again at each call.
+    """Reads the status of a pipeline, from scratch at each call.
 
-    Only a version's metrics are cached, because they never change.
+    Only the metrics of versions are cached, because they never change.
     """
 
     def __init__(self, target: Target) -> None:
@@ -199,7 +199,7 @@ class StatusReader:
     async def _read_waiting_versions(
         self, settings: ApprovalSettings | None, version_arns: Sequence[str]
     ) -> list[WaitingVersion]:
-        """Find those of the versions that are waiting for a person's approval."""
+        """Find the versions with an open approval request, if the solution requires approval."""
         if settings is None:
             return []
 
@@ -213,11 +213,11 @@ class StatusReader:
 
 
 def choose_version_count(settings: Settings) -> int:
-    """Choose how many versions of each solution have their metric shown.
+    """Choose for how many versions of each solution to read the metric.
 
-    Each of them takes a request. Old versions matter less than campaigns, so the more campaigns
-    there are, the fewer versions are shown. With five campaigns, which is the most that the config
-    allows, there's still one.
+    Each version takes a request. Old versions matter less than campaigns, so the more campaigns
+    there are, the fewer versions are read. With five campaigns, which is the most that the config
+    allows, it's still one.
     """
     solutions = settings["solutions"]
     if not solutions:
@@ -238,8 +238,8 @@ def choose_version_count(settings: Settings) -> int:
 def read_last_reports(target: Target) -> list[Report]:
     """Read the reports of the latest finished runs, newest first.
 
-    Failed runs are left out, because a failed execution has no output, which would contain the
-    report.
+    Failed runs are left out, because a report is the output of an execution, and a failed one has
+    no output.
     """
     executions = list_latest_executions(target)
     finished = [execution for execution in executions if not execution.is_running]
@@ -257,7 +257,7 @@ def _run_in_threads(coroutine: Coroutine[None, None, Value]) -> Value:
 async def _read_each(
     read: Callable[[Argument], Value], arguments: Sequence[Argument]
 ) -> dict[Argument, Value]:
-    """Call a function with each argument, in parallel, and map the arguments to the results."""
+    """Call `read` with each argument in parallel, and map the arguments to the results, in order."""
     results = await asyncio.gather(*(to_thread(read, argument) for argument in arguments))
     return dict(zip(arguments, results, strict=True))
 

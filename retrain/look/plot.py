@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from functions.report.model import Report
     from retrain.account.target import Target
-    from retrain.look.measured import MeasuredVersion
     from retrain.look.pipeline_status import SolutionStatus
+    from retrain.look.version_metrics import MeasuredVersion
 
 PLOTTED_VERSIONS = 100
 """How many of a solution's newest versions are plotted. Each takes a request."""

@@ -123,7 +123,7 @@ class ShownRun:
             "trigger": self.trigger,
             "startedAt": execution.started_at,
             "stoppedAt": execution.stopped_at,
-            "seconds": round(execution.seconds(clock.now())),
+            "seconds": round(execution.elapsed_seconds(clock.now())),
             "stage": None if has_succeeded else self.stage,
             "reasons": self.reasons,
             "report": self.report,
@@ -159,7 +159,7 @@ class ShownRun:
     def _describe_times(self, now: datetime) -> Iterator[str]:
         """Yield when the run began, its duration, and its expected end or else its trigger."""
         yield f"{format_time(self.execution.started_at)} UTC"
-        yield format_duration(self.execution.seconds(now))
+        yield format_duration(self.execution.elapsed_seconds(now))
 
         remaining_seconds = self.estimate_remaining_seconds(now)
         if self.execution.is_running and remaining_seconds:

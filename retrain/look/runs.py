@@ -51,7 +51,7 @@ class Execution:
         """Why the execution failed: its error, or for example after a timeout, its status."""
         return self.error or ERROR_HEADLINES.get(self.status, "no cause given")
 
-    def seconds(self, now: datetime) -> float:
+    def elapsed_seconds(self, now: datetime) -> float:
         """Return how long the execution has been running or, if it has ended, how long it ran."""
         end = self.stopped_at or now
         return (end - self.started_at).total_seconds()

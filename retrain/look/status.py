@@ -30,9 +30,9 @@ from retrain.account.output import print_json, result_console
 from retrain.account.target import Target
 from retrain.account.triggers import EXPORT_EFFECTS, compute_next_time, describe_schedule
 from retrain.look.lines import STYLES, Line, print_lines, render_lines
-from retrain.look.measured import draw_sparkline
 from retrain.look.pipeline_status import StatusReader, read_last_reports
 from retrain.look.plot import write_plot
+from retrain.look.version_metrics import draw_sparkline
 from retrain.look.versions import describe_open_request
 from retrain.names import short_name
 from retrain.options import JsonOption, PlotOption, command
@@ -134,21 +134,21 @@ class Screen:
     def _run_lines(self, runs: Sequence[ShownRun]) -> Iterator[Line]:
         """Yield the runs in progress with their jobs, then the latest finished runs."""
         running = [run for run in runs if run.execution.is_running]
-        ended = [run for run in runs if not run.execution.is_running]
+        finished = [run for run in runs if not run.execution.is_running]
 
         yield _heading("running", running, "nothing")
         for run in running:
             yield self._run_line(run)
             yield from _job_lines(run)
 
-        yield _heading("last runs", ended, "none")
-        for run in ended:
+        yield _heading("last runs", finished, "none")
+        for run in finished:
             yield self._run_line(run)
-            yield Line(2, "", _describe_end(run))
+            yield Line(2, "", _summarize_end(run))
 
     def _run_line(self, run: ShownRun) -> Line:
         execution = run.execution
-        duration = format_duration(execution.seconds(self._now))
+        duration = format_duration(execution.elapsed_seconds(self._now))
         start_and_duration = f"{format_time(execution.started_at)} UTC, {duration}"
         return Line(1, run.id, run.outcome, STYLES.get(run.outcome, ""), start_and_duration)
 
@@ -232,8 +232,8 @@ def _job_lines(run: ShownRun) -> Iterator[Line]:
         yield line._replace(depth=line.depth + 1)
 
 
-def _describe_end(run: ShownRun) -> str:
-    """Summarize in a few words how a finished run ended."""
+def _summarize_end(run: ShownRun) -> str:
+    """Summarize in a few words how a run ended."""
     if run.report:
         return format_headline(run.report)
 

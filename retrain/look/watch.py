@@ -66,7 +66,7 @@ def watch(target: Target, *, run: RunOption = None, as_json: JsonOption = False)
 
 def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> int:
     """Follow a run, print its report, and return the exit code of the command."""
-    run = follow(target, execution, message_console(), is_brief=as_json)
+    run = follow_run(target, execution, message_console(), is_brief=as_json)
     if run.execution.is_running:
         print_command("The run goes on. To follow it", target.command("watch", "--run", run.id))
         print_command("To stop it", target.command("stop", "--run", run.id))
@@ -92,7 +92,7 @@ def _format_result(run: ShownRun) -> str:
     return f"{run.outcome}: {'; '.join(reasons)}"
 
 
-def follow(
+def follow_run(
     target: Target,
     execution: Execution,
     console: Console,

@@ -23,7 +23,7 @@ from retrain.account.output import message_console, print_progress
 from retrain.account.project_files import read_project
 from retrain.account.target import find_target
 from retrain.look.runs import parse_execution
-from retrain.look.watch import follow
+from retrain.look.watch import follow_run
 from retrain.rehearsal.resources import StackResources, get_today
 from retrain.rehearsal.results import Result
 from retrain.rehearsal.scenarios import check_report
@@ -146,7 +146,7 @@ class DeployedStack:
 
         console = message_console()
         console.quiet = not console.is_terminal
-        return follow(self.target, execution, console, is_rehearsal=True)
+        return follow_run(self.target, execution, console, is_rehearsal=True)
 
     def _reset_alarms(self) -> None:
         """Set the bake alarms of all campaigns to OK, as if people were using the campaigns.

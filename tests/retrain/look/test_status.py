@@ -6,7 +6,7 @@ import pytest
 
 from components.args import MAX_CAMPAIGNS, ApprovalArgs, BakeArgs, LimitsArgs, TriggerArgs
 from retrain.look import status
-from retrain.look.measured import draw_sparkline
+from retrain.look.version_metrics import draw_sparkline
 from tests.retrain.check import answers
 from tests.retrain.in_process import account
 from tests.workflow.clients import CURRENT, OPERATOR

@@ -93,7 +93,7 @@ def test_an_event_is_read_once(states):
     double = states("RUNNING", "RUNNING", "SUCCEEDED")
     double.events = [entered(1, "Plan retraining"), entered(2, "Choose")]
     double.answers[1] = lambda: double.events.append(entered(3, "Import datasets")) or "RUNNING"
-    assert watch.follow(TARGET, EXECUTION, message_console()).stage == "importing the datasets"
+    assert watch.follow_run(TARGET, EXECUTION, message_console()).stage == "importing the datasets"
     assert double.pages_read == 2 + 2 + 1, "each poll stops at the last event that it knows"
 
 
@@ -103,13 +103,13 @@ def test_a_run_ends_trials_of_earlier_runs_before_its_own_updates(states):
         *[planned(1, "TRIALS"), entered(2, "Deploy version", **home)],
         *[planned(3, "WORK"), entered(4, "Deploy version", **home)],
     ]
-    run = watch.follow(TARGET, EXECUTION, message_console())
+    run = watch.follow_run(TARGET, EXECUTION, message_console())
     assert [*run.jobs] == [("trial at", "home"), ("update", "home")]
 
 
 def test_a_plan_that_fails_is_the_stage_that_failed_even_after_a_wait(states):
     states("FAILED").events = [entered(1, "Plan retraining"), planned(2, "WAIT", error={})]
-    assert watch.follow(TARGET, EXECUTION, message_console()).stage == "planning"
+    assert watch.follow_run(TARGET, EXECUTION, message_console()).stage == "planning"
 
 
 def test_while_aws_does_not_respond_the_requests_are_repeated(states, capsys):
@@ -124,7 +124,7 @@ def test_while_aws_does_not_respond_the_requests_are_repeated(states, capsys):
 def test_a_refusal_names_the_command_that_takes_the_run_up_again(states, status, goes_on):
     states(REFUSAL)
     with pytest.raises(OperatorError) as caught:
-        watch.follow(TARGET, replace(EXECUTION, status=status), message_console())
+        watch.follow_run(TARGET, replace(EXECUTION, status=status), message_console())
     assert str(caught.value).endswith(
         f"; {goes_on}`retrain watch --run 20261129-1a2b3c4d --stack prod` shows it again"
     )
@@ -141,7 +141,7 @@ def test_a_run_can_be_left_even_while_a_request_waits(states, capsys, error):
 def test_the_bars_of_a_rehearsal_are_gone_when_its_run_has_ended(states, is_rehearsal):
     states(NO_RESPONSE, "SUCCEEDED")
     console = Console(file=io.StringIO(), force_terminal=True, width=80, _environ={})
-    watch.follow(TARGET, EXECUTION, console, is_rehearsal=is_rehearsal)
+    watch.follow_run(TARGET, EXECUTION, console, is_rehearsal=is_rehearsal)
     drawn = console.file.getvalue()
     assert "AWS did not respond" in drawn, "such a line stays above the bars"
     assert (ERASE_LINE in drawn.splitlines()[-1]) == is_rehearsal

@@ -305,7 +305,7 @@ def states(emulator, monkeypatch):
         console.print("a change of the run")
         return view(None, "FAILED", "no a")
 
-    monkeypatch.setattr(play, "follow", follow)
+    monkeypatch.setattr(play, "follow_run", follow)
     return calls
 
 
@@ -351,7 +351,7 @@ def test_the_alarms_of_bakes_have_data_before_a_run(emulator, project, capsys):
 
 @pytest.mark.usefixtures("states")
 def test_a_run_that_is_interrupted_ends_the_rehearsal(monkeypatch):
-    monkeypatch.setattr(play, "follow", lambda *_, **__: view(None, "RUNNING"))
+    monkeypatch.setattr(play, "follow_run", lambda *_, **__: view(None, "RUNNING"))
     with pytest.raises(SystemExit) as caught:
         cli.main(["rehearse"])
     assert caught.value.code == 130
