@@ -78,6 +78,7 @@ class Job:
             self.reasons = explain_error(error)
 
     def _apply_status(self, status: JobStatus) -> None:
+        """Update the job from the status that its function returned last."""
         self.phase = status["phase"]
         self.outcome = status["outcome"]
         self.reasons = status["reasons"]

@@ -108,6 +108,7 @@ def _fit_columns(lines: Sequence[Line], width: int, *, has_bars: bool) -> _Colum
 
 
 def _measure_label(line: Line) -> int:
+    """Return the width that the label needs in its column."""
     if line.time:
         return len(line.label)
     # A text without a time can be wrapped. Still, a single long label shouldn't narrow all texts.

@@ -257,7 +257,7 @@ def _run_in_threads(coroutine: Coroutine[None, None, Value]) -> Value:
 async def _read_each(
     read: Callable[[Argument], Value], arguments: Sequence[Argument]
 ) -> dict[Argument, Value]:
-    """Call `read` with each argument in parallel, and map the arguments to the results, in order."""
+    """Call `read` with each argument, in parallel, and map the arguments to the results."""
     results = await asyncio.gather(*(to_thread(read, argument) for argument in arguments))
     return dict(zip(arguments, results, strict=True))
 

@@ -85,8 +85,9 @@ def list_steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Itera
 
         for campaign in solution.solution_settings["campaigns"]:
             yield _build_campaign_step(solution, campaign, planned_solution)
+
+        is_planned = planned_solution is not None
         for batch_job in solution.solution_snapshot.batch_jobs:
-            is_planned = planned_solution is not None
             yield _build_batch_step(solution, batch_job.settings, is_planned=is_planned)
 
 
@@ -238,7 +239,7 @@ def _explain_kept_version(
     """Explain why a campaign keeps its version.
 
     If the rules would turn the candidate down, the decision has their reasons and `action`.
-    Otherwise, there's nothing to deploy, so it's just "keep".
+    Otherwise, there's nothing to deploy, so the action is "keep", and the reason is only `served`.
     """
     deployment = view.earlier_versions.predicted_deployments.get(campaign_arn)
     if deployment is None or not deployment.first_step.reasons:
@@ -307,7 +308,7 @@ def _explain_batch_job(view: SolutionView, output: str, *, is_planned: bool) -> 
         warnings = step.progress_changes.get("warnings", ())
 
     if is_planned:
-        # It depends on the run which version the job will use, and whether it's a new one.
+        # Until the run has trained and deployed, nobody knows which version the job will use.
         return ["if version, input or settings have changed by then", *warnings]
     if step is None:
         return ["no version is trained"]

@@ -132,7 +132,8 @@ def _poll(target: Target, events: EventReader, screen: Screen) -> None:
     """
     run = events.run
     try:
-        # In the other order, if the execution ended in between, its last events would be missed.
+        # Describe the execution before reading its events. In the other order, if it ended between
+        # the two requests, its last events would be missed.
         description = events.client.describe_execution(executionArn=run.execution.arn)
         events.read_new_events()
     except NO_RESPONSE_ERRORS as error:
@@ -146,7 +147,7 @@ def _poll(target: Target, events: EventReader, screen: Screen) -> None:
 
 
 def _build_hint(target: Target, run: ShownRun) -> str:
-    """Build a hint at the command that follows the run again, for example with new credentials."""
+    """Name the command that follows the run again, for example with new credentials."""
     watch_command = target.command("watch", "--run", run.id)
     hint = f"`{watch_command}` shows it again"
     if run.execution.is_running:
