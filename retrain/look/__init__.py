@@ -1,1 +1,1 @@
-"""Shows runs and versions: what a run would do, what it does, and what it has done."""
+"""The commands that show runs and versions: what a run would do, is doing, or has done."""
