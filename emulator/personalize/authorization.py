@@ -7,6 +7,7 @@ Service Authorization Reference. Each operation has an action of the same name.
 from typing import NamedTuple
 
 from emulator.personalize.errors import invalid_input
+from emulator.personalize.events import find_tracker
 from emulator.personalize.operation_models import find_operation_model
 from emulator.personalize.resources import RESOURCE_CLASSES
 from emulator.personalize.store import Request, Store
@@ -31,6 +32,9 @@ def list_required_permissions(
         ApiError: InvalidInputException if the request lacks the ARN of the resource.
     """
     action = f"personalize:{operation}"
+    if operation == "PutEvents":
+        return {action: [find_tracker(store, request["trackingId"]).arn]}
+
     noun = operation.removeprefix("Create")
     if noun not in RESOURCE_CLASSES:
         return {action: [_find_target_arn(operation, request)]}

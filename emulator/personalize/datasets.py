@@ -36,6 +36,7 @@ def create_dataset(store: Store, request: Request) -> Dataset:
         type=dataset_type,
         schema=schema,
         table=Table(column_names),
+        events=Table(column_names),
     )
 
 
@@ -61,10 +62,7 @@ def find_dataset(store: Store, group_arn: str, dataset_type: str) -> Dataset | N
 
 
 def create_event_tracker(store: Store, request: Request) -> EventTracker:
-    """Create the only event tracker that a dataset group can have.
-
-    It never receives any events, because the emulator doesn't have PutEvents.
-    """
+    """Create the only event tracker that a dataset group can have."""
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     for other_tracker in store.list_resources(EventTracker, group.arn):
         raise already_exists(other_tracker.arn)

@@ -47,6 +47,7 @@ def _delete_users(store: Store, job: DataDeletionJob) -> None:
     for dataset in store.list_resources(Dataset, job.group_arn):
         old_count = len(dataset.table)
         dataset.table = dataset.table.without("USER_ID", user_ids)
+        dataset.events = dataset.events.without("USER_ID", user_ids)
         deleted_count += old_count - len(dataset.table)
 
     job.details["numDeleted"] = deleted_count

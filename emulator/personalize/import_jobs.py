@@ -11,7 +11,7 @@ from emulator.personalize.lifecycle import check_no_unfinished_job, create_resou
 from emulator.personalize.resources import DataDeletionJob, Dataset, ImportJob
 from emulator.personalize.s3_files import parse_location, read_csv_files
 from emulator.personalize.store import Request, Store
-from emulator.personalize.tables import IDENTITY_FIELDS, MIN_INTERACTIONS, Row, Table
+from emulator.personalize.tables import IDENTITY_FIELDS, MIN_INTERACTIONS, Row
 
 
 def create_dataset_import_job(store: Store, request: Request) -> ImportJob:
@@ -67,7 +67,7 @@ def _import_rows(store: Store, job: ImportJob) -> None:
     _check_enough_interactions(job, len(new_rows))
 
     if not job.is_incremental:
-        job.dataset.table = Table(job.dataset.table.columns)
+        job.dataset.table = job.dataset.events
         job.dataset.import_arns = ()
 
     _add_rows(job, new_rows)

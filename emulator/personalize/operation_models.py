@@ -11,26 +11,25 @@ from emulator.protocol.service_models import format_errors, load_service_model
 
 CONTROL_SERVICE = "personalize"
 RUNTIME_SERVICE = "personalize-runtime"
+EVENTS_SERVICE = "personalize-events"
+SERVICES = (CONTROL_SERVICE, RUNTIME_SERVICE, EVENTS_SERVICE)
 RESULT_FIELDS = ("itemList", "personalizedRanking", "actionList")
 """The response fields with the results. Each operation of the runtime service has one of them."""
 
 
 def list_operation_names() -> list[str]:
-    """List the names of all operations in `personalize` and `personalize-runtime`."""
-    return [
-        *load_service_model(CONTROL_SERVICE).operation_names,
-        *load_service_model(RUNTIME_SERVICE).operation_names,
-    ]
+    """List the names of the operations in all services of Personalize."""
+    return [name for service in SERVICES for name in load_service_model(service).operation_names]
 
 
 @cache
 def find_operation_model(name: str) -> OperationModel:
-    """Find the model of an operation, whichever of the two services it belongs to.
+    """Find the model of an operation, whichever service it belongs to.
 
     Raises:
-        ApiError: UnknownOperationException if neither of them has this operation.
+        ApiError: UnknownOperationException if no service has this operation.
     """
-    for service in (CONTROL_SERVICE, RUNTIME_SERVICE):
+    for service in SERVICES:
         service_model = load_service_model(service)
         if name in service_model.operation_names:
             return service_model.operation_model(name)

@@ -178,6 +178,11 @@ class Dataset(Resource):
 
     schema: Schema
     table: Table
+    events: Table
+    """The rows that PutEvents has added, which a FULL import keeps."""
+
+    last_event_at: datetime | None = None
+    """When PutEvents last added a row."""
 
     import_arns: tuple[str, ...] = ()
     """The ARNs of the import jobs that the rows came from, oldest first.
@@ -207,12 +212,21 @@ class ImportJob(Job):
         return bool(self.details["importMode"] == "INCREMENTAL")
 
 
+@dataclass(frozen=True, eq=False)
+class PlannedTraining:
+    """The next automatic training of a solution."""
+
+    planned_at: datetime
+    is_first: bool
+
+
 @dataclass(kw_only=True, eq=False)
 class Solution(Updatable):
     """A recipe with a configuration, from which solution versions are trained."""
 
     resource_type = "solution"
     recipe: "Recipe"
+    planned_training: PlannedTraining | None = None
 
 
 @dataclass(kw_only=True, eq=False)

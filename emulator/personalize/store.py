@@ -1,6 +1,6 @@
 """The state of the emulated service in one account and region: resources and unfinished jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
@@ -73,6 +73,12 @@ class Switches:
 
     unknown_user: Literal["popular", "nothing"] = "popular"
     """What is recommended to a user without interactions."""
+
+    manual_training_postpones: bool = True
+    """The next automatic training starts at its rate after the last one by hand."""
+
+    auto_training_without_data: Literal["skips", "waits"] = "skips"
+    """What automatic training does at its time if no interactions have come since the last one."""
 
 
 @dataclass(eq=False)
@@ -157,6 +163,10 @@ class Store:
 
         self._jobs.append(timeline)
         return timeline
+
+    def plan(self, time: datetime, effect: Callable[[], None]) -> None:
+        """Schedule an effect that doesn't belong to a job."""
+        self._jobs.append(Timeline([Transition(time, "PLANNED", effect)]))
 
     def _look_up_duration(self, job_kind: str, arn: str) -> tuple[float, float]:
         """Look up for how many seconds a job will be PENDING, and then IN_PROGRESS."""

@@ -19,6 +19,7 @@ from emulator.protocol.service_models import load_service_model
 CONTENT_TYPES = {
     "personalize": "application/x-amz-json-1.1",
     "personalize-runtime": "application/json",
+    "personalize-events": "application/json",
     "stepfunctions": "application/x-amz-json-1.0",
 }
 

@@ -1,7 +1,7 @@
 """Adds Amazon Personalize to MiniStack, which checks the signatures of requests.
 
 Personalize has several APIs. A request to `personalize` has the header X-Amz-Target, and a request
-to `personalize-runtime` is recognized by its path. `personalize-events` isn't emulated.
+to `personalize-runtime` or `personalize-events` is recognized by its path.
 
 The caller's policies must allow every action on every resource. If a request contains a role, the
 caller needs iam:PassRole for it, and Personalize must be allowed to assume it.
@@ -18,7 +18,11 @@ from ministack.core.responses import get_account_id, get_region
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.operation_models import CONTROL_SERVICE, RUNTIME_SERVICE
+from emulator.personalize.operation_models import (
+    CONTROL_SERVICE,
+    EVENTS_SERVICE,
+    RUNTIME_SERVICE,
+)
 from emulator.protocol import wire
 from emulator.protocol.errors import ApiError, NoResponse
 from emulator.protocol.service_models import load_service_model
@@ -70,17 +74,19 @@ def find_operation(headers: Mapping[str, str], path: str) -> Operation | None:
         return Operation(CONTROL_SERVICE, target.removeprefix(TARGET_PREFIX))
     if "/personalize/aws4_request" not in headers.get("authorization", ""):
         return None
-    return _map_runtime_paths().get(path)
+    return _map_paths().get(path)
 
 
 @functools.cache
-def _map_runtime_paths() -> dict[str, Operation]:
-    """Map the request paths of `personalize-runtime` to its operations."""
-    model = load_service_model(RUNTIME_SERVICE)
-    return {
-        model.operation_model(name).http["requestUri"]: Operation(RUNTIME_SERVICE, name)
-        for name in model.operation_names
-    }
+def _map_paths() -> dict[str, Operation]:
+    """Map the request paths of `personalize-runtime` and `personalize-events` to operations."""
+    operations = {}
+    for service in (RUNTIME_SERVICE, EVENTS_SERVICE):
+        model = load_service_model(service)
+        for name in model.operation_names:
+            path = model.operation_model(name).http["requestUri"]
+            operations[path] = Operation(service, name)
+    return operations
 
 
 def authorize(caller: Caller, action: str, resource_arns: list[str]) -> None:

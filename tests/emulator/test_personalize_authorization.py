@@ -33,6 +33,7 @@ FIELDS = {
     "solutionVersionArn": f"{SOLUTION}/0123abcd",
 }
 EMULATED = [name for name in list_operation_names() if name in OPERATIONS]
+BY_ARN = [name for name in EMULATED if name != "PutEvents"]
 
 
 @cache
@@ -95,7 +96,16 @@ def test_each_call_of_the_golden_file_needs_its_actions_on_the_resources(world, 
         return [short(f"{action} on {', '.join(arns)}", {}) for action, arns in checks]
 
     golden.answers("personalize_authorization.txt", answer)
-    assert operations == EMULATED
+    assert operations == BY_ARN
+
+
+def test_an_event_needs_permission_on_the_tracker_that_its_tracking_id_belongs_to(world):
+    tracker = world.client.create_event_tracker(name="web", datasetGroupArn=world.create_group())
+    event = {"eventType": "click", "sentAt": 0}
+    request = {"trackingId": tracker["trackingId"], "sessionId": "1", "eventList": [event]}
+
+    checks = denied_checks(world, "personalize:PutEvents", "PutEvents", request)
+    assert checks == [("personalize:PutEvents", [tracker["eventTrackerArn"]])]
 
 
 def test_a_role_in_a_request_needs_pass_role(world):

@@ -135,11 +135,18 @@ def test_invalid_credentials_are_refused(aws, access_key, secret, code):
     assert s.refusal(client.list_dataset_groups)[0] == code
 
 
-def test_the_events_of_personalize_are_not_emulated(aws):
+def test_an_event_reaches_personalize_by_its_path_and_needs_a_tracker(aws):
     event = {"trackingId": "t", "sessionId": "s", "eventList": [{"eventType": "x", "sentAt": 0}]}
-    assert s.refusal(aws.client("personalize-events").put_events, **event) == (
+    code, _ = s.refusal(aws.client("personalize-events").put_events, **event)
+    assert code == "ResourceNotFoundException"
+
+
+def test_other_operations_of_personalize_events_are_not_emulated(aws):
+    items = [{"itemId": "i"}]
+    put_items = aws.client("personalize-events").put_items
+    assert s.refusal(put_items, datasetArn="arn:aws:personalize:::dataset/x", items=items) == (
         "UnknownOperationException",
-        "/events is not supported by this emulator of Personalize",
+        "PutItems is not supported by this emulator of Personalize.",
     )
 
 
