@@ -293,11 +293,13 @@ def _create_metric_filter(
 
 def list_alarms(settings: Mapping[str, Any]) -> list[Alarm]:
     """List a pipeline's alarms, including those for each campaign whose bake has `createAlarms`."""
-    alarms = [
-        alarm
-        for alarm in ALARMS
-        if settings["solutions"] or alarm.metric not in METRICS_OF_SOLUTIONS
-    ]
+    # Nothing publishes a metric of solutions or datasets that the pipeline doesn't have.
+    missing_metrics: set[str] = set()
+    if not settings["solutions"]:
+        missing_metrics.update(METRICS_OF_SOLUTIONS)
+    if not settings["datasets"]:
+        missing_metrics.add(DATA_AGE_HOURS)
+    alarms = [alarm for alarm in ALARMS if alarm.metric not in missing_metrics]
 
     for solution in settings["solutions"]:
         for campaign in solution["campaigns"]:

@@ -22,9 +22,15 @@ from .rules.single_settings import ElementCount, NumberRange, positive_up_to
 
 SECONDS_PER_HOUR = 3600
 HOURS_PER_DAY = 24
+DEFAULT_AUTO_TRAINING_DAYS = 7
+"""How often Personalize trains automatically by default:
+https://docs.aws.amazon.com/personalize/latest/dg/solution-config-auto-training.html"""
 MODEL_AGE_FACTOR = 1.5
 """The alarm about a model's age allows for this multiple of the longest gap between two runs, so a
 single late run doesn't set it off."""
+
+MAX_BAKE_HOURS = 12
+"""The longest bake."""
 
 # At these limits, an execution's state stays within the 256 KiB that AWS allows
 # (tests/workflow/test_sizes.py measures it):
@@ -78,6 +84,11 @@ class DatasetArgs:
     """
     max_event_age: Annotated[str | None, run_times.find_age_error] = None
     """An export is refused if its newest event is older, for example `3 days` or `36 hours`."""
+    publish_attribution_metrics_to_s3: bool = False
+    """`true` makes each import publish its metric attributions to S3.
+
+    The dataset group needs a metric attribution with an S3 path.
+    """
     strict_events: bool = False
     """`true` refuses an export that lacks one of the last import's five most common event types.
 
@@ -88,7 +99,10 @@ class DatasetArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetsArgs:
-    """The datasets to import before each training. There must be at least one."""
+    """The datasets to import before each training.
+
+    There must be at least one, unless Personalize trains every solution.
+    """
 
     interactions: DatasetArgs | None = None
     """The dataset of type Interactions: who did what, and when."""
@@ -151,8 +165,13 @@ class ProbeArgs:
 class BakeArgs:
     """Alarms that can roll a new version back in the hours after an update."""
 
-    hours: Annotated[float, positive_up_to(12, "set for example 1, because the run waits for it")]
-    """How many hours the bake lasts: at most half the time between two runs."""
+    hours: Annotated[
+        float, positive_up_to(MAX_BAKE_HOURS, "set for example 1, because the run waits for it")
+    ]
+    """How many hours the bake lasts: at most half the time between two runs.
+
+    If Personalize trains every solution, runs may start more often.
+    """
     alarms: Annotated[
         Sequence[Annotated[Input[str], arns.ALARM]],
         ElementCount(0, 10, "keep at most 10 alarms, or combine them in a composite alarm"),
@@ -252,6 +271,8 @@ class BatchJobArgs:
     """How many items to recommend, or how many users a segment gets. AWS's default is 25."""
     filter_arn: Annotated[Input[str] | None, arns.FILTER] = None
     """ARN of a filter. If it has parameters, each input line needs `filterValues`."""
+    kms_key_arn: Annotated[Input[str] | None, arns.KMS_KEY] = None
+    """ARN of the KMS key that encrypts the input and the results, if not `dataKmsKeyArn`."""
     themes: str | None = None
     """The column with item names, for example `TITLE`. If set, each list of similar items gets a
     theme.
@@ -283,6 +304,12 @@ class SolutionArgs:
 
     solution_arn: Annotated[Input[str], arns.SOLUTION]
     """ARN of the solution to retrain, not of one of its versions."""
+    trained_by: Literal["pipeline", "personalize"] = "pipeline"
+    """`personalize` leaves trainings to automatic training: runs only judge and deploy.
+
+    Runs then deploy the newest version of the solution, whoever trained it, unless it was trained
+    on data that no run has confirmed. Automatic training must be on.
+    """
     training_mode: Literal["FULL", "UPDATE"] = "FULL"
     """`FULL` trains a new model. `UPDATE` adds new items and interactions to the existing model.
 
@@ -371,7 +398,8 @@ class LimitsArgs:
     """How many days old a campaign's model may get before an alarm goes off.
 
     The age counts from the training, or from the last run that found the model up to date. The
-    default is 1.5 times the longest gap in the schedule, plus `maxTrainingHours`.
+    default is 1.5 times the longest gap in the schedule, plus `maxTrainingHours`. If Personalize
+    trains a solution, the gap counts as at least 7 days.
     """
 
 
@@ -379,8 +407,11 @@ class LimitsArgs:
 class RetrainingPipelineArgs:
     """The arguments of a pipeline, which retrains one dataset group."""
 
-    datasets: DatasetsArgs
-    """The datasets to import before each training. There must be at least one."""
+    datasets: DatasetsArgs = field(default_factory=DatasetsArgs)
+    """The datasets to import before each training.
+
+    There must be at least one, unless Personalize trains every solution.
+    """
     solutions: Annotated[
         Sequence[SolutionArgs],
         ElementCount(
@@ -416,9 +447,9 @@ class RetrainingPipelineArgs:
     skip_when_unchanged: bool = True
     """`true` skips a run that could only train the same model again."""
     auto_training: Literal["warn", "refuse"] = "warn"
-    """What to do if a solution also trains automatically: `warn`, or `refuse` to run.
+    """What to do if runs train a solution that also trains automatically: `warn` or `refuse`.
 
-    Only automatic training optimizes the hyperparameters of the v2 recipes.
+    Only automatic training optimizes the hyperparameters of the v2 recipes. See `trainedBy`.
     """
     limits: LimitsArgs = field(default_factory=LimitsArgs)
     """How long each stage may take, and how often a solution may be trained."""
@@ -445,16 +476,23 @@ class RetrainingPipelineArgs:
     kms_key_arn: Annotated[Input[str] | None, arns.KMS_KEY] = None
     """ARN of the KMS key that encrypts the logs, the topic and the dead-letter queue."""
     data_kms_key_arn: Annotated[Input[str] | None, arns.KMS_KEY] = None
-    """ARN of the KMS key that encrypts the exports.
+    """ARN of the KMS key that encrypts the exports, and the inputs and results of batch jobs.
 
-    The created import role and the functions that read exports may decrypt with it.
+    The created roles may use it, and the functions that read these files may decrypt with it.
     """
 
     @property
-    def first_dataset_arn(self) -> str:
-        """The ARN of the first dataset, which shows the pipeline's region and account."""
-        datasets = list(self.datasets.configured().values())
-        return str(datasets[0].dataset_arn)
+    def first_arn(self) -> str:
+        """The ARN of the first dataset or solution, which shows the region and the account."""
+        dataset_arns = [dataset.dataset_arn for dataset in self.datasets.configured().values()]
+        solution_arns = [solution.solution_arn for solution in self.solutions]
+        return str([*dataset_arns, *solution_arns][0])
+
+    @property
+    def trains_nothing(self) -> bool:
+        """True if Personalize trains all solutions, so that runs only deploy."""
+        trained_by = {solution.trained_by for solution in self.solutions}
+        return trained_by == {"personalize"}
 
     @property
     def schedule_expression(self) -> str:
@@ -483,6 +521,9 @@ class RetrainingPipelineArgs:
 
         gap_seconds = run_times.find_longest_interval_seconds(self.retraining_rate)
         gap_hours = gap_seconds / SECONDS_PER_HOUR
+        if any(solution.trained_by == "personalize" for solution in self.solutions):
+            # A schedule may look for new versions much more often than Personalize trains them.
+            gap_hours = max(gap_hours, DEFAULT_AUTO_TRAINING_DAYS * HOURS_PER_DAY)
         max_age_hours = gap_hours * MODEL_AGE_FACTOR + self.limits.max_training_hours
         return round(max_age_hours / HOURS_PER_DAY, 2)
 

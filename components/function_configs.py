@@ -24,7 +24,7 @@ ResourceKind = Literal[
     "schedule",
     "exports",
     "export buckets",
-    "data key",
+    "data keys",
     "state machine",
     "executions",
     "topic",
@@ -68,6 +68,13 @@ LIST_BATCH_JOBS = ("personalize:ListBatchInferenceJobs", "personalize:ListBatchS
 """Whether a solution has inference or segment jobs depends on its recipe, which is only known at
 run time. So a function may list both."""
 
+READ_IMPORTS: Mapping[ResourceKind, tuple[str, ...]] = {
+    "any": ("personalize:ListDatasetImportJobs", "personalize:ListDatasets"),
+    "datasets": ("personalize:ListTagsForResource",),
+    "all import jobs": ("personalize:DescribeDatasetImportJob", "personalize:ListTagsForResource"),
+}
+"""The permissions to find out which imports a version was trained on."""
+
 FUNCTION_CONFIGS: Mapping[str, FunctionConfig] = {
     "plan_retraining": FunctionConfig(
         memory_megabytes=256,
@@ -108,7 +115,7 @@ FUNCTION_CONFIGS: Mapping[str, FunctionConfig] = {
             ),
             "export buckets": ("s3:ListBucket",),
             "exports": ("s3:GetObject",),
-            "data key": ("kms:Decrypt",),
+            "data keys": ("kms:Decrypt",),
             "schedule": ("scheduler:GetSchedule",),
             "state machine": ("states:ListExecutions",),
         },
@@ -139,21 +146,16 @@ FUNCTION_CONFIGS: Mapping[str, FunctionConfig] = {
             "import role": ("iam:PassRole",),
             "export buckets": ("s3:ListBucket",),
             "exports": ("s3:GetObject",),
-            "data key": ("kms:Decrypt",),
+            "data keys": ("kms:Decrypt",),
         },
     ),
     "train_solution": FunctionConfig(
         permissions={
+            **READ_IMPORTS,
             "any": (
+                *READ_IMPORTS["any"],
                 "personalize:ListDataDeletionJobs",
-                "personalize:ListDatasetImportJobs",
-                "personalize:ListDatasets",
                 "personalize:ListSolutionVersions",
-            ),
-            "datasets": ("personalize:ListTagsForResource",),
-            "all import jobs": (
-                "personalize:DescribeDatasetImportJob",
-                "personalize:ListTagsForResource",
             ),
             "solutions": ("personalize:CreateSolutionVersion", "personalize:DescribeSolution"),
             "solution versions": (
@@ -166,7 +168,8 @@ FUNCTION_CONFIGS: Mapping[str, FunctionConfig] = {
     ),
     "deploy_version": FunctionConfig(
         permissions={
-            "any": ("personalize:ListSolutionVersions",),
+            **READ_IMPORTS,
+            "any": (*READ_IMPORTS["any"], "personalize:ListSolutionVersions"),
             "campaigns": (
                 "personalize:DescribeCampaign",
                 "personalize:GetPersonalizedRanking",
@@ -186,7 +189,9 @@ FUNCTION_CONFIGS: Mapping[str, FunctionConfig] = {
     ),
     "run_batch_job": FunctionConfig(
         permissions={
+            **READ_IMPORTS,
             "any": (
+                *READ_IMPORTS["any"],
                 *LIST_BATCH_JOBS,
                 "personalize:ListDataDeletionJobs",
                 "personalize:ListSolutionVersions",
@@ -207,7 +212,7 @@ FUNCTION_CONFIGS: Mapping[str, FunctionConfig] = {
             "filters": ("personalize:DescribeFilter",),
             "export buckets": ("s3:ListBucket",),
             "batch outputs": ("s3:GetObject",),
-            "data key": ("kms:Decrypt",),
+            "data keys": ("kms:Decrypt",),
         },
     ),
     "report_outcome": FunctionConfig(

@@ -116,6 +116,9 @@ def list_resource_arns(
     datasets = settings["datasets"]
     # The dataset group of dataset/<group>/<type> is dataset-group/<group>.
     groups = {dataset["datasetArn"].split("/")[1] for dataset in datasets}
+    if not datasets:
+        # The ARN of a solution doesn't contain its dataset group.
+        groups = {"*"}
     exports = [dataset["dataLocation"] for dataset in datasets]
     markers = [dataset["readyMarker"] for dataset in datasets if dataset["readyMarker"]]
 
@@ -124,6 +127,7 @@ def list_resource_arns(
     batch_jobs = [job for solution in solutions for job in solution["batchJobs"]]
     batch_inputs = [job["input"] for job in batch_jobs]
     batch_outputs = [job["output"] for job in batch_jobs]
+    batch_key_arns = {job["kmsKeyArn"] for job in batch_jobs}
     probes = [campaign["probe"] for campaign in campaigns if campaign["probe"]]
     filter_arns = {request["filterArn"] for request in [*probes, *batch_jobs]} - {None}
 
@@ -142,7 +146,7 @@ def list_resource_arns(
         # Runs of a recreated stack, which has another prefix, must read and confirm the previous
         # stack's import jobs, too.
         "all import jobs": [to_personalize_arn("dataset-import-job/*")],
-        "import role": [settings["importRoleArn"]],
+        "import role": [settings["importRoleArn"]] if datasets else [],
         "inference jobs": to_batch_job_arns("inference", f"{settings['prefix']}-*"),
         "segment jobs": to_batch_job_arns("segment", f"{settings['prefix']}-*"),
         "all batch jobs": [
@@ -167,7 +171,7 @@ def list_resource_arns(
         "export buckets": list_bucket_arns(
             environment.partition, [*exports, *markers, *batch_inputs, *batch_outputs]
         ),
-        "data key": [data_kms_key_arn] if data_kms_key_arn else [],
+        "data keys": sorted({data_kms_key_arn, *batch_key_arns} - {None}),
         "topic": [settings["notifications"]["topicArn"]],
         "topic key": [kms_key_arn] if kms_key_arn else [],
         "event bus": [to_arn("events", "event-bus/default")],
@@ -202,16 +206,19 @@ def build_s3_grants(
     partition: str,
     read_locations: Sequence[str],
     write_locations: Sequence[str],
-    key_arn: str | None,
+    key_arns: Sequence[str | None],
 ) -> list[Grant]:
-    """List what Personalize needs to access these files, and the key that encrypts them, if any."""
+    """List what Personalize needs to access these files, and the keys that encrypt them, if any.
+
+    https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
+    """
     arns_by_action = map_s3_actions_to_arns(partition, read_locations, write_locations)
     grants: list[Grant] = [([action], arns) for action, arns in arns_by_action.items()]
 
     key_actions = ["kms:Decrypt"]
     if write_locations:
-        key_actions.append("kms:GenerateDataKey")
-    grants.append((key_actions, [key_arn]))
+        key_actions += ["kms:GenerateDataKey", "kms:DescribeKey", "kms:ListGrants"]
+    grants.append((key_actions, sorted({*key_arns} - {None})))
     return grants
 
 

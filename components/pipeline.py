@@ -60,8 +60,8 @@ class RetrainingPipeline(pulumi.ComponentResource):
     log_group_name: Output[str]
     """CloudWatch log group of the Lambda functions. Each record is a JSON document."""
 
-    import_role_arn: Output[str]
-    """ARN of the role that Personalize assumes to read the exports."""
+    import_role_arn: Output[str | None]
+    """ARN of the role that Personalize assumes to read the exports, or None without datasets."""
 
     topic_arn: Output[str]
     """ARN of the SNS topic that gets run reports and alarms."""
@@ -85,14 +85,7 @@ class RetrainingPipeline(pulumi.ComponentResource):
         context = _create_context(self, name, checked.args)
         args = context.args
 
-        self.import_role_arn = _get_or_create_personalize_role(
-            context,
-            "import",
-            args.import_role_arn,
-            read_locations=[
-                dataset.data_location for dataset in args.datasets.configured().values()
-            ],
-        )
+        self.import_role_arn = _get_or_create_import_role(context)
         self.topic_arn = create_topic(context)
         self.dashboard_url = call_when_known(
             build_dashboard_url, environment=context.environment, name=context.unique_name
@@ -201,7 +194,7 @@ def _check_resolved_args(
     checked = check_args(config)
     raise_if_any_problem(checked.problems, name)
 
-    arn = parse_arn(checked.args.first_dataset_arn)
+    arn = parse_arn(checked.args.first_arn)
     assert arn is not None, "check_args() has found that it is an ARN"
     raise_if_any_problem(_check_caller(arn.environment, account, region, stack), name)
     return arn.environment
@@ -223,6 +216,21 @@ def _check_caller(expected: Environment, account: str, region: str, stack: str) 
         )
 
 
+def _get_or_create_import_role(context: PipelineContext) -> Output[str | None]:
+    """Return the ARN of the role for imports, or None if there are no datasets."""
+    datasets = context.args.datasets.configured().values()
+    if not datasets:
+        return Output.from_input(None)
+
+    return _get_or_create_personalize_role(
+        context,
+        "import",
+        context.args.import_role_arn,
+        read_locations=[dataset.data_location for dataset in datasets],
+        key_arns=[context.args.data_kms_key_arn],
+    )
+
+
 def _get_or_create_batch_role(context: PipelineContext) -> Output[str] | None:
     """Return the ARN of the role for batch jobs, or None if there are no batch jobs."""
     batch_jobs = [job for solution in context.args.solutions for job in solution.batch_jobs]
@@ -235,6 +243,7 @@ def _get_or_create_batch_role(context: PipelineContext) -> Output[str] | None:
         context.args.batch_role_arn,
         read_locations=[job.input for job in batch_jobs],
         write_locations=[job.output for job in batch_jobs],
+        key_arns=[job.kms_key_arn or context.args.data_kms_key_arn for job in batch_jobs],
     )
 
 
@@ -245,6 +254,7 @@ def _get_or_create_personalize_role(
     *,
     read_locations: Sequence[Input[str]],
     write_locations: Sequence[Input[str]] = (),
+    key_arns: Sequence[Input[str] | None],
 ) -> Output[str]:
     """Return the ARN of the role that Personalize assumes. Create one unless the arguments name it.
 
@@ -258,7 +268,7 @@ def _get_or_create_personalize_role(
         partition=context.environment.partition,
         read_locations=read_locations,
         write_locations=write_locations,
-        key_arn=context.args.data_kms_key_arn,
+        key_arns=key_arns,
     )
     return iam.create_role(
         context, f"{context.name}-{purpose}", "personalize", source_resource="*", grants=grants

@@ -12,7 +12,7 @@ def build_workflow_settings(
     args: RetrainingPipelineArgs,
     *,
     job_prefix: Input[str],
-    import_role_arn: Input[str],
+    import_role_arn: Input[str | None],
     topic_arn: Input[str],
     dashboard_url: Input[str],
     batch_role_arn: Input[str] | None = None,
@@ -34,7 +34,14 @@ def build_workflow_settings(
         for dataset_type, dataset in config["datasets"].items()
         if dataset is not None
     ]
-    copied_keys = ("solutions", "trainingHourPrice", "skipWhenUnchanged", "autoTraining", "tags")
+    copied_keys = (
+        "solutions",
+        "trainingHourPrice",
+        "skipWhenUnchanged",
+        "autoTraining",
+        "tags",
+        "dataKmsKeyArn",
+    )
     return {
         **{key: config[key] for key in copied_keys},
         "prefix": job_prefix,

@@ -57,6 +57,7 @@ EXAMPLE = {
             "outcome": "DEPLOYED",
             "reasons": [],
             "solutionVersionArn": "arn:aws:personalize:eu-west-1:123456789012:solution/taste/6f1b",
+            "trainedBy": "pipeline",
             "trainingMode": "FULL",
             "isTrained": True,
             "trainingHours": 4.4,

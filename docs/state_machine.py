@@ -56,7 +56,7 @@ def sample_definition() -> Document:
         key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
     }
     args = settings.parse_stack_config(project, STACK, texts)
-    arn = parse_arn(args.first_dataset_arn)
+    arn = parse_arn(args.first_arn)
     assert arn is not None, "parse_stack_config refuses a config with a wrong ARN"
     name = f"retraining-{STACK}"
     functions = {

@@ -11,6 +11,7 @@ from .constants import PIPELINE_TAG
 
 ImportMode = Literal["FULL", "INCREMENTAL"]
 TrainingMode = Literal["FULL", "UPDATE"]
+TrainedBy = Literal["pipeline", "personalize"]
 Tags = dict[str, str]
 
 
@@ -27,6 +28,7 @@ class DatasetSettings(TypedDict):
     streamed: bool
     maxEventAge: str | None
     """A number with its unit, for example `3 days`."""
+    publishAttributionMetricsToS3: bool
     strictEvents: bool
 
 
@@ -85,6 +87,8 @@ class BatchJobSettings(TypedDict):
     output: str
     numResults: int | None
     filterArn: str | None
+    kmsKeyArn: str | None
+    """The key that encrypts the input and the results, or null for `dataKmsKeyArn`."""
     themes: str | None
     """The column with the item names, or null if the job generates no themes."""
     explorationWeight: float | None
@@ -97,6 +101,7 @@ class SolutionSettings(TypedDict):
     """The settings of a solution. `qualityGate` is empty if the gate is switched off."""
 
     solutionArn: str
+    trainedBy: TrainedBy
     trainingMode: TrainingMode
     qualityGate: list[QualityRule]
     approval: ApprovalSettings | None
@@ -127,9 +132,12 @@ class Settings(TypedDict):
 
     prefix: str
     """The prefix of all import and batch job names."""
-    importRoleArn: str
+    importRoleArn: str | None
+    """The role that Personalize assumes for imports, or null if there are no datasets."""
     batchRoleArn: str | None
     """The role that Personalize assumes for batch jobs, or null if there are none."""
+    dataKmsKeyArn: str | None
+    """The key that encrypts exports, inputs and results, or null if they have no such key."""
     datasets: list[DatasetSettings]
     solutions: list[SolutionSettings]
     limits: Limits
@@ -154,6 +162,13 @@ def find_dataset_settings(settings: Settings, dataset_type: str) -> DatasetSetti
     return next(dataset for dataset in settings["datasets"] if dataset["type"] == dataset_type)
 
 
+def find_solution_settings(settings: Settings, solution_arn: str) -> SolutionSettings:
+    """Look up a solution's settings by its ARN."""
+    return next(
+        solution for solution in settings["solutions"] if solution["solutionArn"] == solution_arn
+    )
+
+
 def find_solution_of_campaign(settings: Settings, campaign_arn: str) -> SolutionSettings:
     """Find the settings of the solution that a campaign is configured under."""
     return next(
@@ -162,6 +177,12 @@ def find_solution_of_campaign(settings: Settings, campaign_arn: str) -> Solution
         for campaign in solution["campaigns"]
         if campaign["campaignArn"] == campaign_arn
     )
+
+
+def trains_nothing(settings: Settings) -> bool:
+    """Check if Personalize trains all solutions of a pipeline, so that its runs only deploy."""
+    solutions = settings["solutions"]
+    return bool(solutions) and all(solution["trainedBy"] == "personalize" for solution in solutions)
 
 
 def list_filter_arns(solution: SolutionSettings) -> list[str]:
@@ -292,6 +313,7 @@ class PlannedSolution(PlannedDeployments):
     """A solution version to create or reuse, and the campaigns to deploy it to."""
 
     versionName: str
+    trainedBy: TrainedBy
     trainingMode: TrainingMode
     """The training mode of this version, which may differ from the one in the settings."""
     recipe: str

@@ -41,7 +41,9 @@ from .common.truncation import (
 from .contract import (
     DeploymentStatus,
     DeployVersionInput,
+    PlannedCampaign,
     ProbeSettings,
+    TrainingStatus,
     find_solution_of_campaign,
     pipeline_name,
 )
@@ -54,6 +56,7 @@ from .personalize.campaigns import (
     describe_campaign,
     parse_record,
 )
+from .personalize.imports import ImportReader
 from .personalize.tags import (
     read_tags,
     write_tags,
@@ -143,15 +146,6 @@ class CampaignDeployment:
         campaign = event["campaign"]
         training = event["training"]
 
-        candidate_arn = None
-        is_candidate_from_earlier_run = False
-        if training is not None:
-            candidate_arn = training["arn"]
-            is_candidate_from_earlier_run = not training["isNew"]
-        if "approvedVersionArn" in campaign:
-            # A person has approved another version for this campaign.
-            candidate_arn = campaign["approvedVersionArn"]
-
         self.campaign_arn = campaign["campaignArn"]
         self.solution = find_solution_of_campaign(settings, self.campaign_arn)
 
@@ -159,10 +153,11 @@ class CampaignDeployment:
             settings,
             self.solution,
             self.campaign_arn,
-            candidate_arn=candidate_arn,
-            is_candidate_from_earlier_run=is_candidate_from_earlier_run,
+            candidate_arn=_find_candidate_arn(campaign, training),
+            is_candidate_from_earlier_run=training is not None and not training["isNew"],
         )
         self.progress = _restore_progress(event["status"])
+        self._import_reader = ImportReader(personalize_read_client(), settings["datasets"])
 
         # Each poll needs creation times of versions, which never change.
         self._find_version = cache(partial(find_version, personalize_read_client()))
@@ -203,7 +198,7 @@ class CampaignDeployment:
             self.spec,
             find_version=self._find_version,
             # Don't cache this, because a baseline may have been trained since the last poll.
-            read_version=partial(read_version, client, self.solution),
+            read_version=partial(read_version, client, self.solution, self._import_reader),
             now=clock.now(),
         )
 
@@ -317,6 +312,18 @@ class CampaignDeployment:
         if status["outcome"] is None:
             status["progress"] = progress
         return cast("DeploymentStatus", status)
+
+
+def _find_candidate_arn(campaign: PlannedCampaign, training: TrainingStatus | None) -> str | None:
+    """Find the version for a campaign: the one that a person approved for it, or the trained one.
+
+    Without either, the run only ends a trial.
+    """
+    if "approvedVersionArn" in campaign:
+        return campaign["approvedVersionArn"]
+    if training is not None:
+        return training["arn"]
+    return None
 
 
 def _restore_progress(status: DeploymentStatus | None) -> DeploymentProgress:

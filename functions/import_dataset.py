@@ -5,6 +5,7 @@ The rules are in `rules/imports.py`. This module reads what they need and carrie
 
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from .common import (
     aws,
@@ -203,13 +204,21 @@ class DatasetImport:
         if export.fingerprint == self._planned_import["fingerprint"]:
             tags |= build_content_tags(self._planned_import["content"])
 
+        options: dict[str, Any] = {}
+        if self._dataset_settings["publishAttributionMetricsToS3"]:
+            options["publishAttributionMetricsToS3"] = True
+
+        role_arn = self._settings["importRoleArn"]
+        assert role_arn is not None, "a pipeline with datasets has this role"
+
         with track_create_request(self.progress, self._job_name):
             aws.personalize_write_client().create_dataset_import_job(
                 jobName=self._job_name,
                 datasetArn=self._dataset["datasetArn"],
                 dataSource={"dataLocation": self._planned_import["dataLocation"]},
-                roleArn=self._settings["importRoleArn"],
+                roleArn=role_arn,
                 importMode=self._dataset_settings["importMode"],
+                **options,
                 tags=build_api_tags(tags),
             )
 

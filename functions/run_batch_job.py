@@ -19,6 +19,7 @@ from .common.truncation import truncate_output
 from .contract import (
     BatchJobStatus,
     RunBatchJobInput,
+    find_solution_settings,
 )
 from .personalize.batch_jobs import (
     clear_hashes_if_results_are_missing,
@@ -29,6 +30,7 @@ from .personalize.batch_jobs import (
     warn_of_failed_lines,
 )
 from .personalize.campaigns import read_campaign_state
+from .personalize.imports import ImportReader
 from .personalize.lists import list_deletions
 from .personalize.tags import (
     BATCH_TAG,
@@ -94,11 +96,7 @@ class RunningBatchJob:
         self._recipe = event["recipe"]
 
         # The plan identifies a solution by its ARN, and a batch job by its output.
-        self._solution = next(
-            solution
-            for solution in self._settings["solutions"]
-            if solution["solutionArn"] == event["solutionArn"]
-        )
+        self._solution = find_solution_settings(self._settings, event["solutionArn"])
         resolved_batch_jobs = resolve_batch_jobs(self._solution, self._run)
         self._batch_settings = next(
             batch_settings
@@ -148,7 +146,8 @@ class RunningBatchJob:
                 for campaign in self._solution["campaigns"]
             ],
         )
-        read_version_once = cache(partial(read_version, client, self._solution))
+        import_reader = ImportReader(client, self._settings["datasets"])
+        read_version_once = cache(partial(read_version, client, self._solution, import_reader))
         return add_versions(state, self.spec, read_version_once)
 
     def _list_jobs(self) -> list[BatchJob]:
@@ -199,7 +198,11 @@ class RunningBatchJob:
 
         with track_create_request(self.progress, name):
             create_batch_job(
-                aws.personalize_write_client(), self._recipe, self._batch_settings, common_fields
+                aws.personalize_write_client(),
+                self._recipe,
+                self._batch_settings,
+                self._batch_settings["kmsKeyArn"] or self._settings["dataKmsKeyArn"],
+                common_fields,
             )
 
     def build_status(self, result: InvocationResult[BatchState]) -> BatchJobStatus:

@@ -21,6 +21,7 @@ from .constants import (
 from .contract import (
     TrainingStatus,
     TrainSolutionInput,
+    find_solution_settings,
     pipeline_name,
 )
 from .personalize.imports import ImportReader
@@ -91,7 +92,10 @@ class SolutionTraining:
 
         self._planned_solution = event["solution"]
         self._tags = settings["tags"]
-        self._solution_reader = SolutionReader(aws.personalize_read_client())
+        solution_settings = find_solution_settings(settings, self._planned_solution["solutionArn"])
+        self._solution_reader = SolutionReader(
+            aws.personalize_read_client(), solution_settings["trainedBy"]
+        )
         self._import_reader = ImportReader(aws.personalize_read_client(), settings["datasets"])
 
         created_since = None
@@ -101,10 +105,7 @@ class SolutionTraining:
         self.progress = restore_progress(event["status"], TrainingProgress(clock.now()))
         self.spec = TrainingSpec(
             run_id=run["id"],
-            is_full_by_dataset_arn={
-                dataset["datasetArn"]: dataset["importMode"] == "FULL"
-                for dataset in settings["datasets"]
-            },
+            is_full_by_dataset_arn=self._import_reader.is_full_by_dataset_arn,
             daily_types={
                 dataset["datasetArn"]: dataset["type"]
                 for dataset in settings["datasets"]

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Literal, TypeAlias, Union, get_args, get_origin
 
+from pulumi import Output
+
 from components import RetrainingPipeline, RetrainingPipelineArgs
 from components.args import parse_attribute_docstrings, to_camel_case
 from components.rules.single_settings import without_rules
@@ -47,7 +49,7 @@ def schema() -> Spec:
     descriptions = parse_attribute_docstrings(RetrainingPipeline)
     outputs = {
         to_camel_case(name): {
-            "type": SCALAR_TYPES[get_args(type_)[0]],
+            "type": "string",
             "description": descriptions[name],
         }
         for name, type_ in OUTPUTS.items()
@@ -66,7 +68,9 @@ def schema() -> Spec:
                 "inputProperties": inputs["properties"],
                 "requiredInputs": inputs["required"],
                 "properties": outputs,
-                "required": list(outputs),
+                "required": [
+                    to_camel_case(name) for name, type_ in OUTPUTS.items() if type_ == Output[str]
+                ],
             }
         },
     }

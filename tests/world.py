@@ -163,7 +163,7 @@ class DatasetGroup:
         standard = {
             "datasets": DatasetsArgs(**datasets),
             "solutions": self.solutions,
-            "import_role_arn": IMPORT_ROLE,
+            "import_role_arn": IMPORT_ROLE if datasets else None,
         }
 
         return RetrainingPipelineArgs(**{**standard, **self.options})
@@ -173,7 +173,7 @@ class DatasetGroup:
         return build_workflow_settings(
             replace(self.args, tags={**self.args.tags, PIPELINE_TAG: PIPELINE}),
             job_prefix=prefix,
-            import_role_arn=IMPORT_ROLE,
+            import_role_arn=IMPORT_ROLE if self.datasets else None,
             topic_arn=TOPIC,
             dashboard_url=DASHBOARD,
             batch_role_arn=IMPORT_ROLE if any(row.batch_jobs for row in self.solutions) else None,
@@ -201,7 +201,7 @@ class DatasetGroup:
                 name=name,
                 datasetGroupArn=self.arn,
                 recipeArn=POPULARITY if name == self.baseline else self.recipe,
-                performAutoTraining=False,
+                performAutoTraining=args.trained_by == "personalize",
             )
         sleep(600)
         versions = {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, NamedTuple
 
 from ..args import (
+    MAX_BAKE_HOURS,
     SECONDS_PER_HOUR,
     BakeArgs,
     CampaignArgs,
@@ -76,17 +77,40 @@ def check_args(
 
 
 def _check_datasets(datasets: DatasetsArgs, key: str) -> Iterator[Problem]:
-    """Require at least one dataset, each with an ARN and settings that fit its type."""
-    configured_datasets = datasets.configured()
-    if not configured_datasets:
-        keys = ", ".join(list_config_keys(DatasetsArgs))
-        yield Problem(key, f"has no dataset; configure at least one of {keys}")
-
-    for name, dataset in configured_datasets.items():
+    """Require that each dataset's ARN and settings fit its type."""
+    for name, dataset in datasets.configured().items():
         yield from _check_dataset_type(dataset.dataset_arn, name, f"{key}.{name}.datasetArn")
 
         if name not in EVENT_DATASETS and (dataset.max_event_age or dataset.strict_events):
             yield Problem(f"{key}.{name}", "has no events; remove maxEventAge and strictEvents")
+
+
+def _check_dataset_count(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Require a dataset, unless Personalize trains all solutions from what applications stream."""
+    if args.datasets.configured() or args.trains_nothing:
+        return
+
+    keys = ", ".join(list_config_keys(DatasetsArgs))
+    yield Problem(
+        "datasets",
+        f"has no dataset; configure at least one of {keys}, or let Personalize train every "
+        "solution (trainedBy)",
+    )
+
+
+def _check_import_role(args: RetrainingPipelineArgs, _key: str) -> Iterator[Problem]:
+    """Report a role for imports if there are none."""
+    if args.import_role_arn is not None and not args.datasets.configured():
+        yield Problem("importRoleArn", "has no effect without a dataset; remove it")
+
+
+def _check_training(solution: SolutionArgs, key: str) -> Iterator[Problem]:
+    """Report settings for trainings that runs never start."""
+    if solution.trained_by == "personalize" and solution.training_mode != "FULL":
+        yield Problem(
+            f"{key}.trainingMode",
+            "has no effect, because Personalize trains the solution; remove it",
+        )
 
 
 def _check_dataset_type(dataset_arn: object, name: str, key: str) -> Iterator[Problem]:
@@ -216,6 +240,11 @@ def _check_baselines(reader: ArgsReader) -> Iterator[Problem]:
         return
 
     key_by_solution = {arn: key for key, arn in reader.arns if key.endswith(".solutionArn")}
+    arns_trained_by_personalize = [
+        args.solution_arn
+        for _, args in reader.objects
+        if isinstance(args, SolutionArgs) and args.trained_by == "personalize"
+    ]
     for key, arn in reader.arns:
         if not key.endswith(arns.BASELINE_KEY_ENDING):
             continue
@@ -228,6 +257,13 @@ def _check_baselines(reader: ArgsReader) -> Iterator[Problem]:
                 key,
                 "is not another solution of this stack; add it to solutions, so that each run "
                 "trains it on the same imports",
+                str(arn),
+            )
+        elif str(arn) in arns_trained_by_personalize:
+            yield Problem(
+                key,
+                "is trained by Personalize, but a baseline has to be trained after each import; "
+                "let the pipeline train it",
                 str(arn),
             )
 
@@ -285,6 +321,9 @@ def _check_bake_hours(args: RetrainingPipelineArgs, _key: str) -> Iterator[Probl
 
     interval_seconds = run_times.find_shortest_interval_seconds(args.retraining_rate)
     max_hours = interval_seconds / SECONDS_PER_HOUR / 2
+    if args.trains_nothing:
+        # A run that meets an older one ends at once.
+        max_hours = max(max_hours, MAX_BAKE_HOURS)
     campaigns = [campaign for solution in args.solutions for campaign in solution.campaigns]
     if any(campaign.bake and campaign.bake.hours > max_hours for campaign in campaigns):
         yield Problem(
@@ -318,7 +357,7 @@ def _list_long_values(solution: SolutionArgs) -> Iterator[object]:
     for rule in solution.quality_gate:
         yield rule.relative_to
     for job in solution.batch_jobs:
-        yield from (job.input, job.output, job.filter_arn, job.themes)
+        yield from (job.input, job.output, job.kms_key_arn, job.filter_arn, job.themes)
 
     for campaign in solution.campaigns:
         if campaign.bake is not None:
@@ -447,13 +486,15 @@ def build_marker_pattern(markers: Sequence[str]) -> Mapping[str, object]:
 
 RULES_BY_CLASS: Mapping[type, Sequence[Callable[[Any, str], Iterator[Problem]]]] = {
     DatasetsArgs: (_check_datasets,),
-    SolutionArgs: (_check_approval, _check_quality_gate),
+    SolutionArgs: (_check_approval, _check_quality_gate, _check_training),
     QualityRuleArgs: (_check_quality_rule,),
     ProbeArgs: (_check_probe,),
     BakeArgs: (_check_bake_has_alarms,),
     CampaignArgs: (_check_arn_for_created_alarms,),
     RetrainingPipelineArgs: (
         _check_bake_hours,
+        _check_dataset_count,
+        _check_import_role,
         _check_locations,
         _check_total_length,
         _check_tags,

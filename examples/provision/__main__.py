@@ -1,6 +1,6 @@
-"""Creates a dataset group of Personalize with a solution, and the pipeline that retrains it.
+"""Creates a dataset group of Personalize with a solution, and the pipeline that keeps it fresh.
 
-The campaign follows later, as README.md says, because it needs a version that a run has trained.
+The campaign follows later, as README.md says, because it needs a version.
 """
 
 import json
@@ -26,7 +26,6 @@ from pulumi_aws_native.personalize import (
     Schema,
     Solution,
 )
-from pulumi_command import local
 
 NAME = "movies"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
@@ -68,25 +67,17 @@ def create_dataset(dataset_type: DatasetType, group: DatasetGroup) -> Dataset:
 
 
 def create_solution(group: DatasetGroup, datasets: list[Dataset]) -> Solution:
-    """Create the solution, and turn its automatic training off.
+    """Create the solution, which Personalize trains by itself.
 
-    This resource has no such property, and by default Personalize trains each week, for the first
-    time within an hour. A replaced solution keeps its ARN, so `replace_with` repeats the command.
+    This resource has no property for automatic training, and by default it is on, every 7 days.
     """
-    solution = Solution(
+    return Solution(
         NAME,
         name=NAME,
         dataset_group_arn=group.dataset_group_arn,
         recipe_arn=RECIPE,
         opts=pulumi.ResourceOptions(depends_on=datasets),
     )
-    turn_off = "aws personalize update-solution --no-perform-auto-training --solution-arn"
-    local.Command(
-        "no-automatic-training",
-        create=pulumi.Output.concat(turn_off, " ", solution.solution_arn),
-        opts=pulumi.ResourceOptions(replace_with=[solution]),
-    )
-    return solution
 
 
 def create_campaign(version_arn: str) -> Campaign:
@@ -136,11 +127,17 @@ pipeline = RetrainingPipeline(
             ),
             items=DatasetArgs(dataset_arn=items.dataset_arn, data_location=f"s3://{bucket}/items/"),
         ),
-        solutions=[SolutionArgs(solution_arn=solution.solution_arn, campaigns=campaigns)],
-        # A run is refused if the command above has not turned it off.
-        auto_training="refuse",
-        retraining_rate="cron(0 3 ? * MON *)",
+        solutions=[
+            SolutionArgs(
+                solution_arn=solution.solution_arn,
+                trained_by="personalize",
+                campaigns=campaigns,
+            )
+        ],
+        # Each run imports what is new, and deploys what Personalize has trained since the last one.
+        retraining_rate="cron(0 3 * * ? *)",
     ),
 )
 pulumi.export("state_machine_arn", pipeline.state_machine_arn)
 pulumi.export("tracking_id", tracker.tracking_id)
+pulumi.export("solution_arn", solution.solution_arn)

@@ -259,16 +259,19 @@ def create_batch_job(
     client: PersonalizeClient,
     recipe: str,
     batch_settings: ResolvedBatchJobSettings,
+    key_arn: str | None,
     common_fields: Mapping[str, Any],
 ) -> None:
     """Create a batch segment job or a batch inference job, depending on the recipe.
 
-    `common_fields` are the name, version, role and tags.
+    `key_arn` is the KMS key of the input and the results, if there is one. `common_fields` are the
+    name, version, role and tags.
     """
+    key_field = {"kmsKeyArn": key_arn} if key_arn else {}
     request = {
         **common_fields,
-        "jobInput": {"s3DataSource": {"path": batch_settings["input"]}},
-        "jobOutput": {"s3DataDestination": {"path": batch_settings["output"]}},
+        "jobInput": {"s3DataSource": {"path": batch_settings["input"], **key_field}},
+        "jobOutput": {"s3DataDestination": {"path": batch_settings["output"], **key_field}},
     }
     # The API doesn't accept null.
     if batch_settings["numResults"] is not None:

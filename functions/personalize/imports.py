@@ -37,6 +37,7 @@ from .tags import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import (
@@ -114,10 +115,21 @@ class ImportReader:
 
     `datasets` are the settings of all datasets of the stack, even if only one of them is read. They
     share MAX_TAGGED_IMPORTS, so an import reads the same tags as planning did.
+
+    `newly_confirmed` are imports that count as confirmed, although they may not be tagged yet.
     """
 
-    def __init__(self, client: PersonalizeClient, datasets: Sequence[DatasetSettings]) -> None:
+    def __init__(
+        self,
+        client: PersonalizeClient,
+        datasets: Sequence[DatasetSettings],
+        newly_confirmed: Iterable[Import] = (),
+    ) -> None:
+        self.is_full_by_dataset_arn = {
+            dataset["datasetArn"]: dataset["importMode"] == "FULL" for dataset in datasets
+        }
         self._client = client
+        self._newly_confirmed_arns = {job.arn for job in newly_confirmed}
         self._tags: dict[tuple[str, bool], Tags] = {}
         """(ARN of an import, is it running?) -> its tags, if they can't change in this state."""
 
@@ -128,25 +140,35 @@ class ImportReader:
         }
         """ARN of a dataset -> the most of its imports whose tags a poll reads."""
 
-    def list_group_imports(self, group_arn: str) -> list[Import]:
+    def list_group_imports(
+        self, group_arn: str, trained_at: datetime | None = None
+    ) -> list[Import]:
         """Read the imports of all datasets in a group, one dataset after the other.
 
-        Within a dataset, the import that ended last comes first.
+        Within a dataset, the import that ended last comes first. `trained_at` is when an earlier
+        training started, if its data matter instead of the present data.
         """
         pages = self._client.get_paginator("list_datasets").paginate(
             datasetGroupArn=group_arn, PaginationConfig=PAGE_SIZE
         )
         datasets = read_list(pages, lambda page: page["datasets"])
 
-        return [job for dataset in datasets for job in self.list_dataset_imports(dataset)]
+        return [
+            job
+            for dataset in datasets
+            for job in self.list_dataset_imports(dataset, trained_at=trained_at)
+        ]
 
     def list_dataset_imports(
-        self, dataset: Dataset, own_job_arn: str | None = None
+        self,
+        dataset: Dataset,
+        own_job_arn: str | None = None,
+        trained_at: datetime | None = None,
     ) -> list[Import]:
         """Read the imports of a dataset. The one that ended last comes first.
 
         `own_job_arn` is the import job that this run has requested, which may not exist. While it's
-        running, no other import is read.
+        running, no other import is read. `trained_at` is explained in `list_group_imports()`.
         """
         dataset_arn = dataset["datasetArn"]
         listed_imports = self._list_jobs(dataset, own_job_arn)
@@ -155,7 +177,9 @@ class ImportReader:
             return listed_imports
 
         tag_limit = self._tag_limits[dataset_arn]
-        tagged_imports = self._add_needed_tags(listed_imports, own_job_arn, tag_limit)
+        tagged_imports = self._add_needed_tags(
+            listed_imports, own_job_arn, tag_limit, trained_at or clock.now()
+        )
 
         # Only an INCREMENTAL import makes a run tag the dataset as tainted.
         if all(job.is_full for job in tagged_imports if job.is_active):
@@ -177,18 +201,23 @@ class ImportReader:
         return result
 
     def _add_needed_tags(
-        self, imports: Sequence[Import], own_job_arn: str | None, tag_limit: int
+        self,
+        imports: Sequence[Import],
+        own_job_arn: str | None,
+        tag_limit: int,
+        trained_at: datetime,
     ) -> list[Import]:
         """Add the tags that the rules need. The imports keep their order.
 
-        - Tags of this run's import and of the newest FULL import are always read.
+        - Tags of this run's import are always read, and those of the newest FULL import that had
+          ended when the training started.
         - Tags of recent imports are read if they're among the first `tag_limit`.
         - Tags of older imports are only read until one of the pipeline's own imports is found,
           which shows that the pipeline has imported into this dataset before.
         """
         recent_since = clock.now() - MAX_RECENT_AGE
         # The import that ended last comes first.
-        full_arns = [job.arn for job in imports if job.is_full and job.is_active]
+        full_arns = [job.arn for job in imports if _has_replaced_data(job, trained_at)]
         required_arns = (own_job_arn, *full_arns[:1])
         is_pipeline_import_known = False
         is_data_replaced = False
@@ -207,8 +236,8 @@ class ImportReader:
             # Without its tags, an import has no `run_id`.
             if job.run_id and job.is_active:
                 is_pipeline_import_known = True
-                # A FULL import has replaced the rows of all imports that follow in this loop.
-                is_data_replaced = is_data_replaced or job.is_full
+                # The imports that follow in this loop ended before, so their rows were replaced.
+                is_data_replaced = is_data_replaced or _has_replaced_data(job, trained_at)
         return result
 
     def _list_jobs(self, dataset: Dataset, own_job_arn: str | None) -> list[Import]:
@@ -257,6 +286,8 @@ class ImportReader:
         if tags is None:
             tags = read_tags(self._client, job.arn)
         tagged_job = _apply_tags(job, tags)
+        if job.arn in self._newly_confirmed_arns:
+            tagged_job = tagged_job._replace(is_confirmed=True)
 
         # No run tags a foreign or a confirmed import, and only this run tags a running one. Caching
         # the tags of running imports saves one request in four.
@@ -267,6 +298,11 @@ class ImportReader:
     def forget_cached_tags(self, job: Import) -> None:
         """Let the next poll read a running import's tags again, because this run changes them."""
         self._tags.pop((job.arn, job.is_running), None)
+
+
+def _has_replaced_data(job: Import, trained_at: datetime) -> bool:
+    """Return True if a FULL import had replaced the data before a training started."""
+    return job.is_full and job.is_active and job.ended_at <= trained_at
 
 
 def _apply_tags(job: Import, tags: Tags) -> Import:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, cast
 from ..common import clock
 from ..common.hashes import compute_short_hash
 from ..rules.gate import choose_baseline
+from ..rules.training_data import infer_digest, judge_training_data
 from ..rules.trainings import (
     MONTH,
     Deletion,
     SolutionState,
-    find_newest_active_version,
+    find_candidate,
 )
 from ..rules.versions import (
     NO_VERSION,
@@ -40,7 +41,7 @@ from .tags import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -52,10 +53,13 @@ if TYPE_CHECKING:
 
     from ..contract import (
         ApprovalSettings,
+        QualityRule,
         SolutionSettings,
         Tags,
+        TrainedBy,
     )
     from ..rules.imports import Import
+    from .imports import ImportReader
 
 MAX_OLDER_VERSIONS = 60
 """The most versions older than a month whose tags a poll reads."""
@@ -101,30 +105,55 @@ def find_version(client: PersonalizeClient, version_arn: str) -> SolutionVersion
 
 
 def read_version(
-    client: PersonalizeClient, solution_settings: SolutionSettings, version_arn: str
+    client: PersonalizeClient,
+    solution_settings: SolutionSettings,
+    import_reader: ImportReader,
+    version_arn: str,
 ) -> SolutionVersion:
     """Read everything about a version that the rules compare.
 
     If the version was deleted, the result is NO_VERSION with its ARN. That happens with batch
     jobs, which outlive their solution.
     """
-    version = find_version(client, version_arn)
-    if version is None:
+    try:
+        description = describe_version(client, version_arn)
+    except client.exceptions.ResourceNotFoundException:
         return NO_VERSION._replace(arn=version_arn)
 
-    version = _add_tags(version, read_tags(client, version_arn), solution_settings["approval"])
+    tags = read_tags(client, version_arn)
+    version = _add_tags(_parse_version(description), tags, solution_settings["approval"])
+    if solution_settings["trainedBy"] == "personalize" and version.run_id is None:
+        # No run has checked the data of this training.
+        version = _add_training_data(version, import_reader, description["datasetGroupArn"])
+
     quality_rules = solution_settings["qualityGate"]
     if not quality_rules:
         return version  # Nothing compares its metrics.
+    return version._replace(
+        metrics=read_metrics(client, version_arn),
+        baselines=_read_baselines(client, quality_rules, version),
+    )
 
-    baselines = {}
-    for rule in quality_rules:
-        baseline_solution_arn = rule.get("relativeTo")
-        if baseline_solution_arn and baseline_solution_arn not in baselines:
-            baseline = read_baseline(client, baseline_solution_arn, version)
-            baselines[baseline_solution_arn] = baseline
 
-    return version._replace(metrics=read_metrics(client, version_arn), baselines=baselines)
+def _add_training_data(
+    version: SolutionVersion, import_reader: ImportReader, group_arn: str
+) -> SolutionVersion:
+    """Add what the imports say about the data that a version was trained on."""
+    imports = import_reader.list_group_imports(group_arn, trained_at=version.created_at)
+    return judge_training_data(
+        infer_digest(version, imports), imports, import_reader.is_full_by_dataset_arn
+    )
+
+
+def _read_baselines(
+    client: PersonalizeClient, quality_rules: Iterable[QualityRule], version: SolutionVersion
+) -> dict[str, SolutionVersion | None]:
+    """Read the version's baseline in each solution that a rule compares with."""
+    solution_arns = {rule.get("relativeTo") for rule in quality_rules} - {None}
+    return {
+        solution_arn: read_baseline(client, solution_arn, version)
+        for solution_arn in sorted(filter(None, solution_arns))
+    }
 
 
 def read_baseline(
@@ -192,8 +221,9 @@ class SolutionReader:
     A version's tags are cached, because a training only needs those set at creation.
     """
 
-    def __init__(self, client: PersonalizeClient) -> None:
+    def __init__(self, client: PersonalizeClient, trained_by: TrainedBy) -> None:
         self._client = client
+        self._trained_by = trained_by
         self._read_cached_tags = cache(partial(read_tags, client))
 
     def read_state(
@@ -206,10 +236,17 @@ class SolutionReader:
 
         `imports` and `deletions` belong to the solution's dataset group.
         """
+        config_hash = hash_config(solution)
         versions = self._read_versions(solution["solutionArn"])
+        if self._trained_by == "personalize":
+            versions = [
+                version if version.digest else infer_digest(version, imports, config_hash)
+                for version in versions
+            ]
+
         latest_update = solution.get("latestSolutionUpdate", {})
         return SolutionState(
-            config_hash=hash_config(solution),
+            config_hash=config_hash,
             is_being_updated=is_running(latest_update.get("status", ACTIVE)),
             imports=imports,
             deletions=deletions,
@@ -219,8 +256,8 @@ class SolutionReader:
     def _read_versions(self, solution_arn: str) -> list[SolutionVersion]:
         """Read a solution's versions, newest first, with the tags that the rules need.
 
-        Tags are read for all versions from the last month, and for older ones until the newest
-        ACTIVE version that was created by a run is found.
+        Tags are read for all versions from the last month, and for older ones until the version
+        that runs deploy is found.
         """
         versions: list[SolutionVersion] = []
         older_count = 0
@@ -236,7 +273,8 @@ class SolutionReader:
                 # The search needs a limit, because Personalize may have trained hundreds of
                 # versions by itself.
                 is_within_limit = older_count <= MAX_OLDER_VERSIONS
-                are_tags_needed = is_within_limit and find_newest_active_version(versions) is None
+                has_candidate = find_candidate(versions, self._trained_by) is not None
+                are_tags_needed = is_within_limit and not has_candidate
 
             if are_tags_needed:
                 version = _add_tags(version, self._read_cached_tags(version.arn))

@@ -28,7 +28,7 @@ from ..rules.deployments import (
 )
 from ..rules.trainings import (
     MONTH,
-    find_newest_active_version,
+    find_candidate,
 )
 from ..run.deployment_spec import build_deployment_spec
 
@@ -67,8 +67,9 @@ class EarlierVersions:
 
     @property
     def candidate(self) -> SolutionVersion | None:
-        """The newest ACTIVE version that a run trained, or None."""
-        return find_newest_active_version(self.solution_snapshot.state.versions)
+        """The version that runs deploy, or None."""
+        trained_by = self.solution_snapshot.solution_settings["trainedBy"]
+        return find_candidate(self.solution_snapshot.state.versions, trained_by)
 
     @property
     def approved_versions(self) -> list[SolutionVersion]:

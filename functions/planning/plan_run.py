@@ -33,6 +33,7 @@ from .guards import (
 from .snapshot import (
     DataSnapshot,
     SolutionSnapshot,
+    find_group_of_solutions,
     read_data_snapshot,
     read_solution_snapshot,
 )
@@ -108,9 +109,13 @@ class RunView:
 
 def read_view(client: PersonalizeClient, settings: Settings, run: Run) -> RunView:
     """Read everything that planning needs, and build the view of the run from it."""
-    data_snapshot = read_data_snapshot(client, settings, resolve_datasets(settings, run))
+    group_arn = None
+    if not settings["datasets"]:
+        group_arn = find_group_of_solutions(client, settings)
+
+    data_snapshot = read_data_snapshot(client, settings, resolve_datasets(settings, run), group_arn)
     snapshots = [
-        read_solution_snapshot(client, solution_settings, run, data_snapshot)
+        read_solution_snapshot(client, settings, solution_settings, run, data_snapshot)
         for solution_settings in select_solutions(settings, run)
     ]
     return build_view(settings, run, data_snapshot, snapshots)
@@ -258,16 +263,20 @@ def _explain_skip(view: RunView) -> list[Message]:
 def _advise_after_skip(view: RunView) -> Message:
     """Say how to start a run that trains or imports although nothing is new."""
     command = "retrain start --skip-import --force"
+    trainable = [solution for solution in view.solutions if not solution.is_trained_by_personalize]
 
-    if any(solution.limit_message for solution in view.solutions):
+    if not trainable and not view.datasets:
+        return Message(text="no campaign waits for a version")
+
+    if any(solution.limit_message for solution in trainable):
         text = "the monthly limit is reached; force a training beyond it"
-    elif any(solution.was_training_stopped for solution in view.solutions):
+    elif any(solution.was_training_stopped for solution in trainable):
         text = "no run repeats a training that was stopped; force one on the same data"
-    elif view.solutions and not view.can_import:
+    elif trainable and not view.can_import:
         text = "nothing is new; force a training on the same data"
     else:
         command = "retrain start --force"
-        work = "imports and trains" if view.solutions else "imports"
+        work = "imports and trains" if trainable else "imports"
         text = f"nothing is new; force a run that {work} anyway"
 
     return Message(text=text, command=command)

@@ -107,32 +107,36 @@ def _check_usable(
     group_arn = resource["datasetGroupArn"]
     if group_arns and group_arn not in group_arns:
         yield (
-            f"{arn}: belongs to {group_arn}, but the datasets of this stack belong to "
+            f"{arn}: belongs to {group_arn}, but this stack retrains "
             f"{', '.join(group_arns)}; correct the ARN, or use another stack for {group_arn}"
         )
 
 
 @guard("automatic training", "REFUSE", "solution")
 def refuse_automatic_training(view: SolutionView) -> Iterator[Message]:
-    """Yield a message for a solution with automatic training, if autoTraining is `refuse`."""
+    """Yield a message for a solution with automatic training, if autoTraining is `refuse`.
+
+    Solutions with `trainedBy: personalize` are left out, because they need it.
+    """
     # Don't refuse a run that only deploys an approved version, because it doesn't train.
     is_training_allowed = "only" not in view.run["request"]
     if view.settings["autoTraining"] == "refuse" and is_training_allowed:
-        yield from _check_automatic_training(view)
+        yield from _check_double_training(view)
 
 
 @guard("automatic training", "WARN", "solution")
 def warn_of_automatic_training(view: SolutionView) -> Iterator[Message]:
-    """Yield a message for a solution with automatic training, if autoTraining is `warn`."""
+    """Yield a message for a solution with automatic training, if autoTraining is `warn`.
+
+    Solutions with `trainedBy: personalize` are left out, because they need it.
+    """
     if view.settings["autoTraining"] == "warn":
-        yield from _check_automatic_training(view)
+        yield from _check_double_training(view)
 
 
-def _check_automatic_training(view: SolutionView) -> Iterator[Message]:
-    """Yield a message if Personalize also trains the solution automatically, which costs extra."""
-    description: Mapping[str, Any] = view.solution_snapshot.description or {}
-
-    if description.get("performAutoTraining"):
+def _check_double_training(view: SolutionView) -> Iterator[Message]:
+    """Yield a message if both runs and Personalize train the solution, which costs extra."""
+    if not view.is_trained_by_personalize and view.trains_automatically:
         advice = advise_on_automatic_training(view.recipe)
         yield Message(
             text=f"{view.arn}: also trains automatically; {advice}",
@@ -140,6 +144,25 @@ def _check_automatic_training(view: SolutionView) -> Iterator[Message]:
                 f"aws personalize update-solution --solution-arn {view.arn} "
                 "--no-perform-auto-training"
             ),
+        )
+
+
+@guard("missing training", "WARN", "solution")
+def warn_of_missing_training(view: SolutionView) -> Iterator[Message]:
+    """Yield a message for a solution with `trainedBy: personalize` without automatic training."""
+    exists = view.solution_snapshot.description is not None
+    needs_training = view.is_trained_by_personalize and not view.trains_automatically
+
+    if exists and needs_training:
+        yield Message(
+            text=(
+                f"{view.arn}: trainedBy is personalize, but automatic training is off, so nobody "
+                "trains it; turn automatic training on"
+            ),
+            command=(
+                f"aws personalize update-solution --solution-arn {view.arn} --perform-auto-training"
+            ),
+            needsPerson=True,
         )
 
 
@@ -198,17 +221,22 @@ def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
     versions_by_arn = {version.arn: version for version in view.solution_state.versions}
     for arn, campaign in view.solution_snapshot.campaigns.items():
         served_version = versions_by_arn.get(find_served_version_arn(campaign) or "")
-        deletion = served_version and find_later_deletion(served_version, view.solution_state)
-        if deletion:
-            yield Message(
-                text=(
-                    f"{arn}: until it gets a newer version, it serves one that may have "
-                    f"learned the users whom {deletion.arn} deleted; correct what stopped its "
-                    "newer versions, and train again"
-                ),
-                command="retrain start --skip-import --force",
-                needsPerson=True,
-            )
+        if served_version is None:
+            continue
+        deletion = find_later_deletion(served_version, view.solution_state)
+        if deletion is None:
+            continue
+
+        problem = (
+            f"{arn}: until it gets a newer version, it serves one that may have learned the users "
+            f"whom {deletion.arn} deleted"
+        )
+        advice = "correct what stopped its newer versions, and train again"
+        command = "retrain start --skip-import --force"
+        if view.is_trained_by_personalize:
+            advice = "train a version now, because automatic training may take days to start"
+            command = f"aws personalize create-solution-version --solution-arn {view.arn}"
+        yield Message(text=f"{problem}; {advice}", command=command, needsPerson=True)
 
 
 @guard("verdict", "WARN", "solution")

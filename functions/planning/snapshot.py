@@ -138,6 +138,7 @@ class SolutionSnapshot:
 
 def read_solution_snapshot(
     client: PersonalizeClient,
+    settings: Settings,
     solution_settings: SolutionSettings,
     run: Run,
     data_snapshot: DataSnapshot,
@@ -162,16 +163,19 @@ def read_solution_snapshot(
     ]
     state = SolutionState()
     if description is not None:
-        state = SolutionReader(client).read_state(
+        state = SolutionReader(client, solution_settings["trainedBy"]).read_state(
             description, data_snapshot.imports, data_snapshot.deletions
         )
 
+    import_reader = ImportReader(
+        client, settings["datasets"], data_snapshot.newly_confirmed_imports
+    )
     return SolutionSnapshot(
         solution_settings=solution_settings,
         description=description,
         state=state,
         # If several campaigns serve the same version, read it only once.
-        read_version=cache(partial(read_version, client, solution_settings)),
+        read_version=cache(partial(read_version, client, solution_settings, import_reader)),
         campaigns=campaigns,
         campaign_tags=campaign_tags,
         filters=filters,
@@ -207,14 +211,21 @@ def read_data_snapshot(
     client: PersonalizeClient,
     settings: Settings,
     chosen_datasets: Sequence[ResolvedDatasetSettings],
+    group_arn: str | None = None,
 ) -> DataSnapshot:
-    """Read the configured datasets, their group's jobs, and the chosen datasets' exports."""
+    """Read the configured datasets, their group's jobs, and the chosen datasets' exports.
+
+    `group_arn` is only needed without datasets (`find_group_of_solutions()`).
+    """
     datasets = read_existing(
         [dataset["datasetArn"] for dataset in settings["datasets"]],
         lambda arn: client.describe_dataset(datasetArn=arn)["dataset"],
     )
+    group_arns = {dataset["datasetGroupArn"] for dataset in datasets.values()}
+    if group_arn is not None:
+        group_arns.add(group_arn)
     dataset_groups = read_existing(
-        {dataset["datasetGroupArn"] for dataset in datasets.values()},
+        group_arns,
         lambda arn: client.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"],
     )
     schemas = {arn: _read_schema_fields(client, dataset) for arn, dataset in datasets.items()}
@@ -258,6 +269,19 @@ def read_data_snapshot(
         exports={arn: search.export for arn, search in searches.items()},
         skipped_days={arn: search.skipped_days for arn, search in searches.items()},
     )
+
+
+def find_group_of_solutions(client: PersonalizeClient, settings: Settings) -> str | None:
+    """Find the dataset group of the first solution that exists.
+
+    If another solution belongs to another group, a guard reports it.
+    """
+    solutions = read_existing(
+        [solution["solutionArn"] for solution in settings["solutions"]],
+        lambda arn: client.describe_solution(solutionArn=arn)["solution"],
+    )
+    group_arns = [solution["datasetGroupArn"] for solution in solutions.values()]
+    return group_arns[0] if group_arns else None
 
 
 def _read_schema_fields(client: PersonalizeClient, dataset: DatasetTypeDef) -> list[SchemaField]:

@@ -77,6 +77,17 @@ class SolutionView:
         return self.solution_settings["solutionArn"]
 
     @property
+    def is_trained_by_personalize(self) -> bool:
+        """True if Personalize trains the solution, and runs only deploy its versions."""
+        return self.solution_settings["trainedBy"] == "personalize"
+
+    @property
+    def trains_automatically(self) -> bool:
+        """True if automatic training is on. A missing solution has none."""
+        description = self.solution_snapshot.description
+        return description is not None and description.get("performAutoTraining", False)
+
+    @property
     def solution_state(self) -> SolutionState:
         """The solution and its versions, newest first. A missing solution has no versions."""
         return self.solution_snapshot.state
@@ -166,6 +177,9 @@ class SolutionView:
     @property
     def is_training_due(self) -> bool:
         """True if the run may train, and the usable version is missing or still in training."""
+        if self.is_trained_by_personalize:
+            return False
+
         version = self.usable_version
         is_missing = version is None or version.is_running
         return is_missing and "only" not in self.run["request"]
@@ -268,6 +282,8 @@ class SolutionView:
 
     def _explain_no_work(self) -> str:
         """Explain why the run has nothing to do for the solution."""
+        if self.is_trained_by_personalize:
+            return "Personalize trains it, and none of its campaigns waits for a version"
         if self.usable_version is None:
             return "the run only deploys versions"
         if self.was_training_stopped:
@@ -303,6 +319,7 @@ class SolutionView:
         return {
             "solutionArn": self.arn,
             "versionName": build_job_name(self.settings, self.run, compute_short_hash(self.arn, 8)),
+            "trainedBy": self.solution_settings["trainedBy"],
             "trainingMode": training_mode,
             "recipe": self.recipe or "",
             "existingVersionArn": existing_version.arn if existing_version else None,

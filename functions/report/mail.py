@@ -484,7 +484,9 @@ def _describe_training(solution: SolutionReport) -> str:
 
     if solution["solutionVersionArn"] is not None:
         facts.append(f"version {resource_name(solution['solutionVersionArn'])}")
-        if not solution["isTrained"]:
+        if solution["trainedBy"] == "personalize":
+            facts.append("trained by Personalize")
+        elif not solution["isTrained"]:
             facts.append("trained before")
 
     if solution["seconds"] is not None:

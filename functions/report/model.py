@@ -42,6 +42,7 @@ from ..contract import (
     Run,
     SolutionResult,
     StateError,
+    TrainedBy,
 )
 from ..run.execution_data import (
     identify_run,
@@ -171,6 +172,8 @@ class SolutionReport(TypedDict):
     """Why there is no trained version."""
     solutionVersionArn: str | None
     """The new version, or null if none was created."""
+    trainedBy: TrainedBy
+    """`pipeline` if runs train the solution, or `personalize`."""
     trainingMode: str
     """`FULL` or `UPDATE`."""
     isTrained: bool
@@ -488,6 +491,7 @@ def _build_solution_report(
         "outcome": _find_solution_outcome(result, campaigns),
         "reasons": _list_reasons(result["error"], version),
         "solutionVersionArn": version["arn"],
+        "trainedBy": solution["trainedBy"],
         "trainingMode": solution["trainingMode"],
         "isTrained": version["isNew"],
         "trainingHours": new_version["trainingHours"],

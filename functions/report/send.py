@@ -29,6 +29,7 @@ from ..constants import (
     RUNS,
     UNDELIVERED_REPORTS,
 )
+from ..contract import trains_nothing
 from ..personalize.campaigns import build_campaign_state, describe_campaign
 from ..personalize.tags import read_tags
 from .mail import (
@@ -43,7 +44,7 @@ from .model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_personalize import PersonalizeClient
@@ -97,15 +98,25 @@ def report_run(
     logger.info(text, extra={**log_fields, "outcome": report["outcome"]})
     metrics.publish(pipeline_name, {RUNS: 1}, Outcome=report["outcome"])
 
-    failures = _deliver(notifications, report, text)
+    topic_arn = _choose_topic(execution_data, notifications, report)
+    failures = _deliver(report, text, topic_arn)
     metrics.publish(pipeline_name, {UNDELIVERED_REPORTS: len(failures)})
     if failures:
-        message = f"{step}: the report was not delivered: {'; '.join(failures)}"
-        logger.error(message, extra={**log_fields, "undeliveredReports": len(failures)})
+        _log_failures(failures, log_fields)
     elif after_delivery:
         after_delivery()
 
     return {"report": report, "text": text}
+
+
+def _log_failures(failures: Sequence[str], log_fields: Mapping[str, str]) -> None:
+    """Log what couldn't be delivered."""
+    logger.error(
+        "%s: the report was not delivered: %s",
+        log_fields["step"],
+        "; ".join(failures),
+        extra={**log_fields, "undeliveredReports": len(failures)},
+    )
 
 
 def needs_person(report: Report) -> bool:
@@ -185,15 +196,35 @@ def _read_campaign_serving(
     }
 
 
-def _deliver(notifications: NotificationSettings, report: Report, text: str) -> list[str]:
-    """Send the event, and the message if people should get it. List what couldn't be delivered.
+def _choose_topic(
+    execution_data: ExecutionData, notifications: NotificationSettings, report: Report
+) -> str | None:
+    """Return the ARN of the topic for the message, or None if people don't get one."""
+    if is_repeated_failure(report) or _found_no_version(execution_data, report):
+        return None
+    if notifications["on"] == "problems" and not needs_person(report):
+        return None
+    return notifications["topicArn"]
+
+
+def _found_no_version(execution_data: ExecutionData, report: Report) -> bool:
+    """Check whether a scheduled run had nothing to do, in a pipeline that trains nothing.
+
+    Such a pipeline may look for new versions every hour, and find one in a week.
+    """
+    has_work = report["imports"] or report["solutions"] or report["trials"]
+    if report["trigger"] != "schedule" or report["outcome"] != "SKIPPED" or has_work:
+        return False
+    return trains_nothing(execution_data["settings"])
+
+
+def _deliver(report: Report, text: str, topic_arn: str | None) -> list[str]:
+    """Send the event, and the message if there's a topic. List what couldn't be delivered.
 
     If one can't be delivered, the other is still sent.
     """
-    topic_arn = notifications["topicArn"]
     deliveries = {"event to the default event bus": partial(_put_event, report)}
-    is_for_people = notifications["on"] == "always" or needs_person(report)
-    if is_for_people and not is_repeated_failure(report):
+    if topic_arn is not None:
         deliveries[f"message to {topic_arn}"] = partial(_publish_message, report, topic_arn, text)
 
     failures = []

@@ -281,19 +281,24 @@ def _find_safe_served_version_arn(campaign: CampaignState) -> str | None:
 
 
 def _choose_by_gate(state: BatchState, spec: BatchSpec) -> VersionChoice:
-    """Choose the newest version if it passes the quality gate.
+    """Choose the newest version if its data is trusted and it passes the quality gate.
 
     Otherwise, choose the last used version with `onRejected: live`, or no version. Since there's no
     served version, the gate compares with the version that wrote the last results.
     """
-    gate_result = apply_gate(state.newest_version, state.last_used_version, spec.gate)
-    if not gate_result.rejections:
-        return VersionChoice(spec.newest_version_arn, warnings=gate_result.warnings)
+    newest = state.newest_version
+    gate_result = apply_gate(newest, state.last_used_version, spec.gate)
+    warnings = [*newest.data_warnings, *gate_result.warnings]
+    rejections = gate_result.rejections
+    if newest.untrusted_data is not None:
+        rejections = [newest.untrusted_data]
+    if not rejections:
+        return VersionChoice(spec.newest_version_arn, warnings=warnings)
 
     fallback_arn = None
     if spec.settings["onRejected"] == "live":
         fallback_arn = _find_last_used_version_arn(state, spec)
-    return VersionChoice(fallback_arn, gate_result.rejections, gate_result.warnings)
+    return VersionChoice(fallback_arn, rejections, warnings)
 
 
 def _warn_of_unserved_version(state: BatchState) -> list[str]:

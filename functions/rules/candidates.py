@@ -51,6 +51,7 @@ def judge_candidate(
         or _avoid_blocked_version(campaign, candidate, progress)
         or _avoid_older_than_blocked_version(campaign, candidate, spec)
         or _respect_refusal(candidate)
+        or _reject_untrusted_data(candidate, spec)
         or _wait_for_baselines(campaign, candidate, now)
         or _deploy_or_reject(campaign, candidate, spec, progress, now)
     )
@@ -91,7 +92,7 @@ def _deploy_or_reject(
     return step.with_progress(
         delayed_by="",  # The rules no longer wait for baselines.
         metrics=gate_result.comparisons,
-        warnings=progress.merge_warnings(gate_result.warnings),
+        warnings=progress.merge_warnings([*candidate.data_warnings, *gate_result.warnings]),
     )
 
 
@@ -165,15 +166,8 @@ def _avoid_older_than_blocked_version(
     if blocked_arn is None:
         return None
 
-    campaign_name = resource_name(spec.campaign_arn)
-    version_id = resource_name(candidate.arn)
-    reason = Message(
-        text=(
-            f"{candidate.arn} is older than {blocked_arn}, which was rolled back here; to deploy "
-            "it anyway, move the campaign to it"
-        ),
-        command=f"retrain rollback --campaign {campaign_name} --to {version_id}",
-    )
+    problem = f"{candidate.arn} is older than {blocked_arn}, which was rolled back here"
+    reason = _advise_to_deploy_anyway(problem, candidate, spec)
     return _end_deployment(reason, outcome="SKIPPED", cause="older")
 
 
@@ -184,6 +178,18 @@ def _respect_refusal(candidate: SolutionVersion) -> Step | None:
 
     reason = f"{candidate.arn} was refused"
     return _end_deployment(reason, outcome="REJECTED", cause="refused")
+
+
+def _reject_untrusted_data(candidate: SolutionVersion, spec: DeploymentSpec) -> Step | None:
+    """Reject a candidate that Personalize or a person trained on data that isn't trusted.
+
+    Each poll judges the data again. So once a run has confirmed the import, the candidate passes.
+    """
+    if candidate.untrusted_data is None:
+        return None
+
+    reason = _advise_to_deploy_anyway(candidate.untrusted_data, candidate, spec)
+    return _end_deployment(reason, outcome="REJECTED", cause="data")
 
 
 def _wait_for_baselines(
@@ -247,6 +253,18 @@ def _start_trial(campaign: CampaignState, candidate: SolutionVersion, now: datet
 
 
 # Helpers
+
+
+def _advise_to_deploy_anyway(
+    problem: str, candidate: SolutionVersion, spec: DeploymentSpec
+) -> Message:
+    """Say how a person deploys the candidate in spite of a problem."""
+    campaign_name = resource_name(spec.campaign_arn)
+    version_id = resource_name(candidate.arn)
+    return Message(
+        text=f"{problem}; to deploy it anyway, move the campaign to it",
+        command=f"retrain rollback --campaign {campaign_name} --to {version_id}",
+    )
 
 
 def _end_deployment(*reasons: Reason, outcome: str, cause: str) -> Step:

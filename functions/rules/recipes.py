@@ -119,15 +119,16 @@ def find_recipe(recipe_name: str | None) -> Recipe | None:
 
 
 def advise_on_automatic_training(recipe_name: str | None) -> str:
-    """Advise to turn automatic training off, and say what that costs with some recipes."""
+    """Advise who should train a solution, and say what automatic training means for its recipe."""
+    advice = (
+        "turn that off, or write 'trainedBy: personalize', so that runs judge and deploy what "
+        "Personalize trains"
+    )
+
     recipe = find_recipe(recipe_name)
     if recipe is None or not recipe.is_tuned_by_automatic_training:
-        return "turn that off"
-
-    return (
-        "turn that off, unless you want to pay for optimized hyperparameters, which "
-        f"{recipe_name} gets only from automatic training, every 90 days"
-    )
+        return advice
+    return f"{advice}; only automatic training optimizes the hyperparameters of {recipe_name}"
 
 
 def has_segment_jobs(recipe_name: str | None) -> bool:

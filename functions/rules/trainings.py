@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..common.formatting import format_hours
-from ..common.hashes import compute_short_hash
 from ..common.messages import (
     Message,
     Reason,
@@ -22,13 +21,11 @@ from ..common.messages import (
 from ..contract import (
     Run,
     Settings,
+    TrainedBy,
 )
 from .imports import (
     Import,
-    explain_needed_full_import,
-    find_foreign_replacement,
     list_effective_imports,
-    list_unconfirmed_imports,
 )
 from .pacing import choose_poll_pause
 from .steps import (
@@ -38,10 +35,13 @@ from .steps import (
     Step,
     fail,
 )
+from .training_data import (
+    compute_digest,
+    explain_refused_training,
+    find_untrusted_import,
+)
 from .versions import SolutionVersion
 
-IMPORTS_HASH_LENGTH = 24
-"""The number of hexadecimal digits in the first part of a digest, the hash of the imports."""
 MONTH = timedelta(days=30)
 """The period that limits.maxTrainingsPerMonth applies to."""
 TRAINED: Final = Step("TRAINED", outcome="TRAINED")
@@ -77,6 +77,11 @@ class SolutionState:
     """The group's data deletion jobs."""
     versions: Sequence[SolutionVersion] = ()
     """The solution's versions, newest first."""
+
+    @property
+    def digest(self) -> str:
+        """The digest that a version would get if its training started now."""
+        return compute_digest(self.imports, self.config_hash)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,55 +235,16 @@ def _wait_for_stable_data(
 
 
 def _refuse_untrusted_data(state: SolutionState, spec: TrainingSpec) -> Step | None:
-    """Fail instead of training on data that may be incomplete or foreign.
-
-    A person may accept foreign data, but not an unconfirmed import, which may be incomplete.
-    """
-    for dataset_arn, is_full in spec.is_full_by_dataset_arn.items():
-        imports = [job for job in state.imports if job.dataset_arn == dataset_arn]
-
-        # A later foreign import doesn't help, because it isn't confirmed either.
-        unconfirmed = list_unconfirmed_imports(imports)
-        if unconfirmed:
-            return fail("CHECKING", _explain_unconfirmed(unconfirmed[-1], spec))
-
-        foreign = find_foreign_replacement(imports, is_full=is_full)
-        if foreign is not None and not spec.accepts_foreign_data:
-            return fail("CHECKING", _explain_foreign(foreign))
-    return None
-
-
-def _explain_foreign(job: Import) -> Reason:
-    """Explain why a foreign FULL import prevents the training."""
-    return Message(
-        text=(
-            f"{job.arn}, which this pipeline did not start, is the newest FULL import of its "
-            "dataset; let the next run import the export, or train on this data"
-        ),
-        command="retrain start --skip-import",
+    """Fail instead of training on data that may be incomplete or foreign."""
+    untrusted = find_untrusted_import(
+        state.imports,
+        spec.is_full_by_dataset_arn,
+        accepts_foreign_data=spec.accepts_foreign_data,
     )
 
-
-def _explain_unconfirmed(job: Import, spec: TrainingSpec) -> Reason:
-    """Explain why an unconfirmed import prevents the training."""
-    is_full = spec.is_full_by_dataset_arn[job.dataset_arn]
-    if not is_full and (job.is_full or job.is_tainted):
-        return explain_needed_full_import(job)
-
-    command = "retrain start"
-    daily_type = spec.daily_types.get(job.dataset_arn)
-    if daily_type is not None:
-        # A run of a later day doesn't read this export, and is refused until its own is ready.
-        command = f"retrain start --dataset {daily_type} --export-date {job.created_day}"
-
-    # The next run may still confirm the import, or find out that it can't be confirmed.
-    return Message(
-        text=(
-            f"{job.arn} may have imported only a part of its export, because no run has found the "
-            "export unchanged after the import; let another run compare them"
-        ),
-        command=command,
-    )
+    if untrusted is None:
+        return None
+    return fail("CHECKING", explain_refused_training(untrusted, spec.daily_types))
 
 
 def _respect_monthly_limit(state: SolutionState, spec: TrainingSpec, now: datetime) -> Step | None:
@@ -295,7 +261,7 @@ def _respect_monthly_limit(state: SolutionState, spec: TrainingSpec, now: dateti
 
 def _start_training(state: SolutionState, spec: TrainingSpec) -> Step:
     """Start this run's training, with warnings about foreign jobs."""
-    step = Step("TRAINING", StartTraining(compute_digest(state)))
+    step = Step("TRAINING", StartTraining(state.digest))
     return step.with_progress(warnings=list(_warn_of_foreign_jobs(state, spec)))
 
 
@@ -323,12 +289,6 @@ def _warn_of_foreign_jobs(state: SolutionState, spec: TrainingSpec) -> Iterator[
 # Shared with planning
 
 
-def compute_digest(state: SolutionState) -> str:
-    """Compute the digest that a version would get if its training started now."""
-    arns = sorted(job.arn for job in list_effective_imports(state.imports))
-    return f"{compute_short_hash(' '.join(arns), IMPORTS_HASH_LENGTH)}-{state.config_hash}"
-
-
 def find_running_deletion(deletions: Iterable[Deletion]) -> Deletion | None:
     """Return a data deletion job that is running, or None."""
     return next((job for job in deletions if job.is_running), None)
@@ -342,9 +302,9 @@ def find_usable_version(
     A stopped training counts as well, because a person may have stopped it on purpose. A version
     doesn't count if it failed, if it's too old, or if users that it learned from were deleted.
     """
-    current_digest = compute_digest(state)
+    current_digest = state.digest
     for version in state.versions:
-        if version.digest != current_digest or not _counts_as_training(version):
+        if version.digest != current_digest or not _has_not_failed(version):
             continue
 
         is_too_old = created_since is not None and version.created_at < created_since
@@ -386,10 +346,17 @@ def list_full_versions(versions: Iterable[SolutionVersion]) -> list[SolutionVers
     ]
 
 
-def find_newest_active_version(versions: Iterable[SolutionVersion]) -> SolutionVersion | None:
-    """Return the newest ACTIVE version trained by a run, or None. `versions` are newest first."""
+def find_candidate(
+    versions: Iterable[SolutionVersion], trained_by: TrainedBy
+) -> SolutionVersion | None:
+    """Return the version that runs deploy, or None: the newest ACTIVE one that a run trained.
+
+    If Personalize trains the solution, it's the newest ACTIVE one, even if a person trained it.
+    `versions` are newest first.
+    """
     for version in versions:
-        if version.is_active and version.run_id is not None:
+        is_eligible = trained_by == "personalize" or version.run_id is not None
+        if version.is_active and is_eligible:
             return version
     return None
 
@@ -409,7 +376,8 @@ def explain_reached_monthly_limit(
         return None  # There's no limit.
 
     # Failed trainings aren't billed, so they don't count.
-    trained = [version for version in versions if _counts_as_training(version)]
+    own_versions = [version for version in versions if version.run_id is not None]
+    trained = [version for version in own_versions if _has_not_failed(version)]
     count = len([version for version in trained if version.created_at > now - MONTH])
     if count < max_trainings_per_month:
         return None
@@ -423,7 +391,6 @@ def explain_reached_monthly_limit(
     )
 
 
-def _counts_as_training(version: SolutionVersion) -> bool:
-    """Return True if a run started the version's training, and it hasn't failed."""
-    has_not_failed = version.is_running or version.is_active or version.was_stopped
-    return version.run_id is not None and has_not_failed
+def _has_not_failed(version: SolutionVersion) -> bool:
+    """Return True if the training succeeded, was stopped or is still running."""
+    return version.is_running or version.is_active or version.was_stopped

@@ -1,6 +1,6 @@
 """Solution versions, as the rules for trainings, deployments and batch jobs see them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class SolutionVersion(NamedTuple):
     """The run that created the version, or None for a foreign version."""
     digest: str | None = None
     """A hash of the data and the configuration at the start of the training
-    (`trainings.compute_digest()`)."""
+    (`training_data.compute_digest()`)."""
     was_stopped: bool = False
     is_stopping: bool = False
     failure: str | None = None
@@ -37,6 +37,11 @@ class SolutionVersion(NamedTuple):
     """The offline metrics. Empty during the training."""
     baselines: Mapping[str, "SolutionVersion | None"] = MappingProxyType({})
     """Baseline solution ARN -> its version on the same imports, or None if there isn't one."""
+    untrusted_data: str | None = None
+    """Why the pipeline doesn't trust the training data, or None if it does. Runs check their own
+    data before the training, so only other versions may have such a reason."""
+    data_warnings: Sequence[str] = ()
+    """What a person should know about the training data of such a version."""
 
     @property
     def imports_hash(self) -> str:

@@ -25,6 +25,7 @@ from ..constants import (
     MAX_WAIT_FOR_OLDER_RUN,
     UNSUCCESSFUL_STATUSES,
 )
+from ..contract import trains_nothing
 from ..rules.pacing import choose_waiting_pause
 from ..rules.trainings import (
     Deletion,
@@ -93,6 +94,10 @@ def pause_for_older_runs(client: SFNClient, settings: Settings, run: Run) -> Pau
         # `retrain watch` and `retrain stop` take an execution's name.
         older_name = older_arns[0].rpartition(":")[2]
         reason = f"{older_name}, an older run, is still running"
+        if trains_nothing(settings) and run["trigger"] == "schedule":
+            # Such runs may start every hour, and the older one may bake a version for 12 hours.
+            return Pause(f"{reason}; the next run does what is left to do", 0)
+
         min_pause = max(lag, MIN_PAUSE)
         pause = _build_growing_pause(run, reason, min_pause, max_wait=compute_max_wait(settings))
         return pause or _build_last_pause(settings, run, reason)

@@ -146,7 +146,7 @@ def _print_files(
 
 def _list_contents(config: Config) -> Iterator[str]:
     """Yield an indented line for each dataset, solution and campaign in the config."""
-    for key, dataset in config["datasets"].items():
+    for key, dataset in config.get("datasets", {}).items():
         yield f"  import {key} from {dataset['dataLocation']}"
 
     for solution in config["solutions"]:

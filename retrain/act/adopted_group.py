@@ -21,7 +21,7 @@ from retrain.account.errors import OperatorError
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import DatasetImportJobTypeDef, SolutionTypeDef
@@ -68,9 +68,14 @@ class GroupConfigBuilder:
         solution_arns = self._list_solution_arns()
         probe_values = self._read_probe_values(import_jobs.values())
 
+        datasets = {key: self._build_dataset(key, job) for key, job in import_jobs.items()}
+        solutions = [self._build_solution(arn, probe_values) for arn in solution_arns]
+        if not datasets:
+            self._require_automatic_training(solutions)
+
         config: Config = {
-            "datasets": {key: self._build_dataset(key, job) for key, job in import_jobs.items()},
-            "solutions": [self._build_solution(arn, probe_values) for arn in solution_arns],
+            **({"datasets": datasets} if datasets else {}),
+            "solutions": solutions,
             **self._build_import_role(import_jobs.values()),
             "retrainingRate": "cron(0 3 ? * MON *)",
             "timezone": "UTC",
@@ -107,10 +112,14 @@ class GroupConfigBuilder:
                 "location is not known"
             )
 
-        if not import_jobs:
+        return import_jobs
+
+    def _require_automatic_training(self, solutions: Sequence[Config]) -> None:
+        """Raise OperatorError unless Personalize trains all solutions, which need no imports."""
+        trained_by = {solution.get("trainedBy") for solution in solutions}
+        if trained_by != {"personalize"}:
             lack = f"{self._group_arn} has no dataset that was imported from S3; import one first"
             raise OperatorError("; ".join([lack, *self._notes]))
-        return import_jobs
 
     def _list_datasets(self) -> dict[str, str]:
         """Map each dataset's config key to its ARN, in the order of the fields in DatasetsArgs."""
@@ -211,6 +220,14 @@ class GroupConfigBuilder:
         gate = self._build_gate(solution, recipe)
         campaigns = self._build_campaigns(solution, _choose_probe(recipe, probe_values))
         config: Config = {"solutionArn": solution_arn}
+        if solution.get("performAutoTraining"):
+            config["trainedBy"] = "personalize"
+            self._notes.append(
+                f"solution {solution['name']} has automatic training, so runs only judge and "
+                "deploy what Personalize trains; to let runs train instead, remove trainedBy, and "
+                "turn automatic training off with `aws personalize update-solution --solution-arn "
+                f"{solution_arn} --no-perform-auto-training`"
+            )
         if campaigns:
             config["campaigns"] = campaigns
         return {**config, **gate}

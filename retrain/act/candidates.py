@@ -10,6 +10,7 @@ from functions.common import clock
 from functions.common.messages import format_message, join_reasons
 from functions.personalize.approvals import find_approval_status
 from functions.personalize.campaigns import add_versions, read_campaign_state
+from functions.personalize.imports import ImportReader
 from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import find_version, list_versions, read_version
@@ -121,9 +122,9 @@ def _find_candidate(
 
 
 def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Iterator[Candidate]:
-    """Yield the ACTIVE versions that runs have trained in the last month, newest first.
+    """Yield the ACTIVE versions of the last month that runs may deploy, newest first.
 
-    Other versions aren't worth an approval, because no run deploys them.
+    Unless Personalize trains the solution, runs deploy only what runs have trained.
     """
     client = target.access.personalize
     newer_arns: list[str] = []
@@ -136,7 +137,7 @@ def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Ite
 
         version_arn = version["solutionVersionArn"]
         tags = read_tags(client, version_arn)
-        if RUN_TAG not in tags:
+        if solution["trainedBy"] == "pipeline" and RUN_TAG not in tags:
             continue
 
         if is_active(status):
@@ -188,11 +189,12 @@ def _decide_first_step(
     # Predict as if the candidate was already approved.
     spec = replace(spec, approval=None)
 
+    import_reader = ImportReader(client, target.settings["datasets"])
     campaign = add_versions(
         read_campaign_state(client, campaign_arn, solution["solutionArn"]),
         spec,
         find_version=partial(find_version, client),
-        read_version=partial(read_version, client, solution),
+        read_version=partial(read_version, client, solution, import_reader),
         now=now,
     )
     return campaign, decide(campaign, spec, DeploymentProgress(began_at=now), now)

@@ -201,7 +201,7 @@ def _emulate_stack(
     work unchanged. By default, it listens on any free port.
     """
     with _explain_errors(), open_stack(stack_name, data_dir) as stack:
-        region, account = stack.args.first_dataset_arn.split(":")[3:5]
+        region, account = stack.args.first_arn.split(":")[3:5]
         with running(port=port, account=account, region=region, timings=timings) as emulator:
             output.print_progress(f"account {account}, {region}: {emulator.endpoint}")
             # No need to undo this, because open_stack() restores the environment.

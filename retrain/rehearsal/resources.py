@@ -62,7 +62,7 @@ class StackResources:
         self.s3 = boto3.client("s3", **emulator.connection)
 
         # The ARN of a dataset ends with dataset/<group>/<type>.
-        self.group_name = args.first_dataset_arn.split("/")[1]
+        self.group_name = args.first_arn.split("/")[1]
         self.datasets = self._list_datasets()
         """Dataset type -> its settings."""
         self._upload_count = 0

@@ -134,6 +134,13 @@ def test_the_age_of_the_alarm_is_derived_from_the_longest_gap_unless_it_is_set(r
     assert settings_of(args)["limits"]["maxModelAgeDays"] == days
 
 
+@pytest.mark.parametrize("rate, days", [("1 hour", 7 * 1.5 + 1), ("14 days", 14 * 1.5 + 1)])
+def test_a_model_of_personalize_may_get_as_old_as_automatic_training_lets_it(rate, days):
+    solutions = [SolutionArgs(solution_arn=SOLUTION, trained_by="personalize")]
+    args = minimal(retraining_rate=rate, solutions=solutions)
+    assert settings_of(args)["limits"]["maxModelAgeDays"] == days
+
+
 @pytest.mark.parametrize("rules", [[RULE], []])
 def test_a_gate_that_is_switched_off_has_no_rules_in_the_settings(rules):
     args = with_solution(quality_gate=rules, quality_gate_enabled=False)

@@ -11,7 +11,6 @@ from functions.planning.datasets import DatasetView
 from functions.planning.export_search import resolve_datasets
 from functions.planning.plan_run import build_view, select_solutions
 from functions.planning.snapshot import BatchJobSnapshot, DataSnapshot, SolutionSnapshot
-from functions.rules import trainings as training_rules
 from functions.rules.imports import Import
 from functions.rules.trainings import SolutionState
 from functions.rules.versions import NO_VERSION, SolutionVersion
@@ -438,7 +437,7 @@ def digest(solution=None, **changes):
         solution_settings(), data_snapshot(**changes), run(), solutions=solutions
     )
 
-    return training_rules.compute_digest(read.state)
+    return read.state.digest
 
 
 def trained_version(**changes):

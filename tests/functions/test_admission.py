@@ -111,6 +111,14 @@ def test_a_run_that_has_waited_too_long_leaves_its_work_to_the_next_run(
     )
 
 
+def test_a_scheduled_run_that_only_deploys_ends_at_once(executions):
+    """Such runs may start every hour, so the next one comes soon."""
+    expect_running(executions, ("z", NOW - timedelta(hours=2)))
+    solutions = [{**solution, "trainedBy": "personalize"} for solution in DAILY["solutions"]]
+    pause = pause_for_older_runs(executions.client, {**DAILY, "solutions": solutions}, run())
+    assert pause == (f"z, {HANGS}; the next run does what is left to do", 0)
+
+
 def test_a_run_of_an_export_that_has_waited_too_long_is_refused(executions):
     expect_running(executions, ("z", NOW - timedelta(days=2)))
     request = {"trigger": "export", "day": "2026-11-22"}

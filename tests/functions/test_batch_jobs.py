@@ -61,7 +61,18 @@ CUT_OFF = {"batchInferenceJobConfig": {"itemExplorationConfig": {"explorationIte
 def test_a_create_sends_the_settings_that_are_set(personalize, settings, expected):
     personalize.expect("create_batch_inference_job", {}, **COMMON, **LOCATIONS, **expected)
     job = {**UNSET, "input": "s3://batch/in/", "output": "s3://batch/out/", **settings}
-    create_batch_job(personalize.client, "aws-sims", job, {**COMMON})
+    create_batch_job(personalize.client, "aws-sims", job, None, {**COMMON})
+
+
+def test_a_key_is_sent_for_the_input_and_the_results(personalize):
+    key = {"kmsKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/k"}
+    locations = {
+        "jobInput": {"s3DataSource": {"path": "s3://batch/in/", **key}},
+        "jobOutput": {"s3DataDestination": {"path": "s3://batch/out/", **key}},
+    }
+    personalize.expect("create_batch_inference_job", {}, **COMMON, **locations)
+    job = {**UNSET, "input": "s3://batch/in/", "output": "s3://batch/out/"}
+    create_batch_job(personalize.client, "aws-sims", job, key["kmsKeyArn"], {**COMMON})
 
 
 def test_each_date_in_a_location_is_the_day_of_the_run():

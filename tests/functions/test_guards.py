@@ -14,6 +14,7 @@ from functions.planning.resource_guards import (
     refuse_automatic_training,
     refuse_unknown_context,
     warn_of_automatic_training,
+    warn_of_missing_training,
     warn_of_unknown_probe_users,
 )
 from tests.functions import samples as s
@@ -121,6 +122,24 @@ def test_automatic_training_is_either_refused_or_a_warning(setting, request_, co
     }
     guards = (refuse_automatic_training, warn_of_automatic_training)
 
+    assert tuple(len(messages(guard, **known)) for guard in guards) == counts
+
+
+@pytest.mark.parametrize(
+    "trained_by, is_automatic, counts",
+    [
+        ("pipeline", True, (1, 0)),
+        ("pipeline", False, (0, 0)),
+        ("personalize", True, (0, 0)),
+        ("personalize", False, (0, 1)),
+    ],
+)
+def test_either_the_pipeline_or_personalize_trains_a_solution(trained_by, is_automatic, counts):
+    known = {
+        "solution": solution_settings(trainedBy=trained_by),
+        "solutions": solution_resource(performAutoTraining=is_automatic),
+    }
+    guards = (warn_of_automatic_training, warn_of_missing_training)
     assert tuple(len(messages(guard, **known)) for guard in guards) == counts
 
 

@@ -326,6 +326,15 @@ def test_a_list_that_cannot_be_read_in_time_decides_nothing():
 # What is requested
 
 
+@pytest.mark.parametrize("changes", [{}, {"publish_attribution_metrics_to_s3": True}])
+def test_metric_attributions_are_published_if_the_dataset_asks_for_it(changes):
+    with deploy(MOVIES.with_datasets("items", **changes)) as pipeline:
+        import_items(pipeline)
+        (request,) = pipeline.requests("CreateDatasetImportJob")
+
+    assert request.get("publishAttributionMetricsToS3", False) == bool(changes)
+
+
 FOLDER = MOVIES.with_datasets("items", data_location="s3://exports/items/")
 
 

@@ -26,6 +26,7 @@ from tests.functions.samples import (
     plan,
     planned_campaign,
     planned_solution,
+    run,
     settings,
     solution_result,
     solution_settings,
@@ -82,6 +83,34 @@ def test_the_config_says_which_runs_send_a_message(inbox, notifications, documen
     deliver(document, notifications)
     assert [message.attributes["outcome"] for message in inbox.messages] == outcomes
     assert len(inbox.details) == 1, "programs hear of every run"
+
+
+SELF_TRAINED = settings(solutions=[solution_settings(trainedBy="personalize")])
+NOTHING = {
+    **finished(),
+    "plan": plan(todo="NOTHING", imports=[], solutions=[]),
+    "imports": {"results": [], "anyFailed": False},
+    "solutions": [],
+}
+FOUND_NOTHING = {**NOTHING, "settings": SELF_TRAINED}
+
+
+@pytest.mark.parametrize(
+    "document, count",
+    [
+        (FOUND_NOTHING, 0),
+        (NOTHING, 1),
+        ({**FOUND_NOTHING, "run": run({}, trigger="manual")}, 1),
+        ({**FOUND_NOTHING, "trials": [campaign_result("SKIPPED", "it was moved")]}, 1),
+        ({**finished(), "settings": SELF_TRAINED}, 1),
+    ],
+    ids=["routine", "of a pipeline that trains", "by hand", "after a trial", "deployed"],
+)
+def test_a_scheduled_run_that_only_deploys_sends_no_message_if_it_finds_nothing(
+    inbox, document, count
+):
+    deliver(document)
+    assert (len(inbox.messages), len(inbox.details)) == (count, 1)
 
 
 def test_a_repetition_sends_no_message(inbox, monkeypatch):

@@ -290,3 +290,32 @@ def test_a_version_that_was_approved_before_the_setting_was_removed_does_not_wai
 def test_an_approved_version_is_not_deployed_over_a_newer_one():
     moved = {"campaigns": {CAMPAIGN: s.campaign(solutionVersionArn=VERSION)}}
     assert waits_for("REQUESTED", OLDER, **moved) == NEWEST_WAITS, "it serves the newest already"
+
+
+# A solution that Personalize trains
+
+SELF_TRAINED = solution_settings(trainedBy="personalize")
+AUTOMATIC = trained_version(run_id=None)
+"""A version that Personalize has trained on the present imports."""
+
+
+@pytest.mark.parametrize("request_", [WITHOUT_IMPORT, {}, {"force": True}])
+def test_no_run_trains_a_solution_that_personalize_trains(request_):
+    for versions in ([], [AUTOMATIC._replace(digest="old"), LEARNED]):
+        plan = planned(request_, *versions, solution=SELF_TRAINED)
+        assert not is_trained(plan)
+
+
+def test_runs_deploy_the_newest_version_whoever_has_trained_it():
+    newest = AUTOMATIC._replace(arn=OLD_VERSION, digest="other")
+    versions = [newest, LEARNED]
+    assert existing(*versions, solution=SELF_TRAINED) == OLD_VERSION
+    assert existing(*versions) == VERSION, "as long as runs train the solution"
+
+
+def test_a_version_that_is_in_use_leaves_nothing_to_do():
+    view = solution_view(WITHOUT_IMPORT, trainings=[AUTOMATIC], solution=SELF_TRAINED, **SERVED)
+    assert view.plan_work() is None
+    assert view.decision.reason == (
+        "Personalize trains it, and none of its campaigns waits for a version"
+    )

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.personalize.approvals import build_approval_tags
+from functions.personalize.imports import ImportReader
 from functions.personalize.tags import DIGEST_TAG, build_api_tags
 from functions.personalize.trainings import (
     SolutionReader,
@@ -75,25 +76,34 @@ def test_the_baseline_is_the_nearest_version_of_a_run_with_the_same_imports():
     assert (baselines["c", 5.4].is_running, baselines["c", 5.4].metrics) == (True, {})
 
 
+def read(pipeline, solution_settings, version_arn):
+    """Read a version of the pipeline's solution. Its datasets have had their first imports only."""
+    import_reader = ImportReader(pipeline.client, pipeline.group.settings()["datasets"])
+    return read_version(pipeline.client, solution_settings, import_reader, version_arn)
+
+
 def test_a_version_is_read_with_what_the_rules_compare():
-    relative = {"qualityGate": [{"relativeTo": solution_arn()}], "approval": {"timeoutHours": 3}}
-    without_gate = {"qualityGate": [], "approval": None}
+    shared = {"trainedBy": "pipeline"}
+    relative = {
+        **shared,
+        "qualityGate": [{"relativeTo": solution_arn()}],
+        "approval": {"timeoutHours": 3},
+    }
+    without_gate = {**shared, "qualityGate": [], "approval": None}
     with deploy() as pipeline:
         tags = {DIGEST_TAG: "a-1", **build_approval_tags("REQUESTED", pipeline.clock.now())}
         arn = pipeline.foreign_training(tags=build_api_tags(tags))
         pipeline.sleep(7200)
-        found = read_version(pipeline.client, relative, arn)
+        found = read(pipeline, relative, arn)
         baseline = found.baselines[solution_arn()]
         assert (found.approval, baseline.arn) == ("REQUESTED", arn), "it has its own imports"
         assert found.metrics[NDCG] == baseline.metrics[NDCG]
-        plain = read_version(pipeline.client, without_gate, arn)
+        plain = read(pipeline, without_gate, arn)
         assert plain == found._replace(metrics={}, baselines={}), "nobody compares anything"
         pipeline.sleep(7200)
 
-        assert read_version(pipeline.client, relative, arn).approval is None, "it has expired"
-        assert read_version(pipeline.client, relative, f"{arn}0") == NO_VERSION._replace(
-            arn=f"{arn}0"
-        )
+        assert read(pipeline, relative, arn).approval is None, "it has expired"
+        assert read(pipeline, relative, f"{arn}0") == NO_VERSION._replace(arn=f"{arn}0")
 
 
 def test_a_version_that_an_old_list_shows_in_training_is_described():
@@ -102,7 +112,7 @@ def test_a_version_that_an_old_list_shows_in_training_is_described():
         pipeline.sleep(7200)
         pipeline.inject_fault("stale", operation="ListSolutionVersions", seconds=7000)
         solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
-        newest, _ = SolutionReader(pipeline.client).read_state(solution, []).versions
+        newest, _ = SolutionReader(pipeline.client, "pipeline").read_state(solution, []).versions
 
     assert newest.is_active
 
@@ -123,5 +133,5 @@ def test_the_tags_of_at_most_60_versions_of_somebody_else_are_read(monkeypatch):
 
         pipeline.sleep(31 * 24 * 3600)
         solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
-        SolutionReader(pipeline.client).read_state(solution, [])
+        SolutionReader(pipeline.client, "pipeline").read_state(solution, [])
     assert len(read) == 60 + 60

@@ -226,6 +226,13 @@ def test_without_campaigns_the_gate_compares_with_the_last_results(
     assert list(found.reasons) == ([] if version else [DROP])
 
 
+@pytest.mark.parametrize("gate", [GATE, []])
+def test_without_campaigns_a_version_with_untrusted_data_is_not_used(gate):
+    untrusted = VERSIONS[NEW]._replace(untrusted_data="nobody has confirmed it")
+    found = step(campaigns=(), versions={**VERSIONS, NEW: untrusted}, gate=gate)
+    assert (found.outcome, found.reasons) == ("SKIPPED", ["nobody has confirmed it"])
+
+
 @pytest.mark.parametrize(
     "version, waited, outcome",
     [(NEW, HOUR, None), (OLD, HOUR, None), (NEW, 6 * HOUR, "FAILED")],

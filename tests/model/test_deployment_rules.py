@@ -70,6 +70,11 @@ def campaign(served_version_arn=LIVE, *, latest=None, approval=None, **record):
     )
 
 
+def trained_elsewhere(seen, **facts):
+    """Return a campaign whose candidate no run has trained. `facts` are about its data."""
+    return replace(seen, versions={**seen.versions, NEW: VERSIONS[NEW]._replace(**facts)})
+
+
 def wanted(**fields):
     """Return what a run wants of the campaign: that it serves the new version."""
     gate = [{"metric": "ndcg", "maxDrop": 0.1}]
@@ -241,6 +246,18 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
             DEPLOY_NEW,
             end("REJECTED", "new was refused", cause="refused"),
         ),
+        (
+            trained_elsewhere(campaign(), untrusted_data="it was trained on nonsense"),
+            DEPLOY_NEW,
+            end(
+                "REJECTED",
+                Message(
+                    text="it was trained on nonsense; to deploy it anyway, move the campaign to it",
+                    command="retrain rollback --campaign home --to new",
+                ),
+                cause="data",
+            ),
+        ),
         (campaign(), MINIMUM, TOO_LOW),
         (
             campaign(),
@@ -261,6 +278,13 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
 )
 def test_a_version_that_is_not_deployed_has_a_reason(seen, want, expected):
     assert step(seen, want)[0] == expected
+
+
+def test_a_doubt_about_the_data_of_a_version_is_a_warning():
+    doubtful = trained_elsewhere(campaign(), data_warnings=["an import was running"])
+    found, progress = step(doubtful)
+    assert isinstance(found.action, Deploy)
+    assert progress.warnings == ["an import was running"]
 
 
 def test_a_campaign_that_serves_nothing_has_no_version_to_compare_with():

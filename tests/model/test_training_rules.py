@@ -9,6 +9,7 @@ from import_jobs import HOUR, MINUTE, NOW, job
 from functions.common.messages import Message
 from functions.rules.pacing import choose_poll_pause
 from functions.rules.steps import Step, fail
+from functions.rules.training_data import compute_digest
 from functions.rules.trainings import (
     Deletion,
     SolutionState,
@@ -16,9 +17,8 @@ from functions.rules.trainings import (
     StopTraining,
     TrainingProgress,
     TrainingSpec,
-    compute_digest,
     decide,
-    find_newest_active_version,
+    find_candidate,
 )
 from functions.rules.versions import SolutionVersion
 
@@ -29,9 +29,7 @@ IMPORTED = job()
 
 def present(*jobs, config="c"):
     """Return the digest of these imports, by default of the one import."""
-    return compute_digest(
-        SolutionState(config_hash=config, imports=jobs or (IMPORTED,), versions=[])
-    )
+    return compute_digest(jobs or (IMPORTED,), config)
 
 
 def version(number=1, **fields):
@@ -107,7 +105,6 @@ IN_TIME = {"ended_at": NOW - MINUTE, **STOPPED}
         ([], {}, CREATE),
         ([version()], {}, TRAINED),
         ([OTHER], {}, CREATE),
-        ([version(run_id=None)], {}, CREATE),
         ([version(run_id=None)], {"existing_version_arn": "version-1"}, TRAINED),
         ([version(is_active=False)], {}, CREATE),
         ([version(is_active=False, was_stopped=True)], {}, fail("TRAINING", STOPPED_BEFORE)),
@@ -141,9 +138,13 @@ def test_the_present_data_are_learned_once(versions, fields, expected):
 
 def test_the_newest_version_is_used():
     assert decided(version(2), version()) == TRAINED.with_progress(version_arn="version-2")
-    assert find_newest_active_version(
-        [version(3, run_id=None), own(), version(2), version()]
-    ) == version(2)
+
+
+def test_runs_deploy_the_newest_version_of_a_run_unless_personalize_trains():
+    foreign = version(3, run_id=None)
+    versions = [own(), foreign, version(2), version()]
+    assert find_candidate(versions, "pipeline") == version(2)
+    assert find_candidate(versions, "personalize") == foreign
 
 
 LIMITED = Message(

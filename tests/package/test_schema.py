@@ -63,7 +63,7 @@ def test_the_properties_of_each_type_are_the_fields_of_its_dataclass():
 
 def test_the_inputs_are_the_keys_of_the_config():
     assert list(RESOURCE["inputProperties"]) == list_config_keys(RetrainingPipelineArgs)
-    assert RESOURCE["requiredInputs"] == ["datasets", "solutions"]
+    assert RESOURCE["requiredInputs"] == ["solutions"]
 
 
 def test_only_arns_and_locations_accept_an_output():
@@ -71,6 +71,7 @@ def test_only_arns_and_locations_accept_an_output():
     assert sorted(place for place in inputs if not place.startswith("properties.")) == [
         "BatchJob.filterArn",
         "BatchJob.input",
+        "BatchJob.kmsKeyArn",
         "BatchJob.output",
         "Campaign.campaignArn",
         "Dataset.dataLocation",

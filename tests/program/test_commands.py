@@ -17,6 +17,10 @@ PUT_ALARM = (
 SET_ALARM = "aws cloudwatch set-alarm-state --alarm-name --state-reason --state-value"
 RUN_BY = {
     AUTO_TRAINING: ("engine", 'until("aws personalize update-solution"'),
+    "aws personalize create-solution-version --solution-arn": (
+        "emulator",
+        "create_solution_version(solutionArn=",
+    ),
     PUT_ALARM: ("emulator", "cloudwatch.put_metric_alarm("),
     SET_ALARM: ("emulator", "cloudwatch.set_alarm_state("),
     "pulumi install": ("engine", '"install"'),

@@ -51,12 +51,10 @@ def deploy(**config):
     """Run the program. Return the inputs and options of its stand-ins, and the run's settings."""
     types = StrEnum("DatasetType", {"INTERACTIONS": "Interactions", "ITEMS": "Items"})
     classes = {kind: type(kind, (StandIn,), {}) for kind in KINDS}
-    command = type("Command", (StandIn,), {})
     modules = {
         "personalize_retraining": components,
         "pulumi_aws_native": SimpleNamespace(),
         "pulumi_aws_native.personalize": SimpleNamespace(**classes, DatasetType=types),
-        "pulumi_command": SimpleNamespace(local=SimpleNamespace(Command=command)),
     }
     config = {f"personalize-retraining:{key}": value for key, value in config.items()}
     with patch.dict(sys.modules, modules), patch.object(StandIn, "made", {}) as made:
@@ -71,16 +69,13 @@ def test_the_first_deployment_has_no_campaign_and_imports_into_the_new_datasets(
     assert "Campaign movies" not in made
     (solution,) = settings["solutions"]
     assert (solution["solutionArn"], solution["campaigns"]) == (solution_arn("movies"), [])
+    assert solution["trainedBy"] == "personalize", "automatic training is on by default"
 
     arns = {dataset["datasetArn"]: dataset["dataLocation"] for dataset in settings["datasets"]}
     assert arns == {
         dataset_arn("interactions"): "s3://exports/interactions/",
         dataset_arn("items"): "s3://exports/items/",
     }
-
-    _, opts = made["Command no-automatic-training"]
-    replacing = [type(resource).__name__ for resource in opts.replace_with]
-    assert (settings["autoTraining"], replacing) == ("refuse", ["Solution"])
 
 
 def test_the_campaign_follows_with_its_first_version_which_is_ignored_later():

@@ -29,7 +29,7 @@ from functions.rules.campaigns import DeploymentRecord
 from tests.inbox import Inbox
 from tests.workflow.alarms import Alarms
 from tests.workflow.bucket import Bucket
-from tests.workflow.clients import FUNCTIONS, shared_clients, use_shared_clients
+from tests.workflow.clients import FUNCTIONS, OPERATOR, shared_clients, use_shared_clients
 from tests.world import (
     ACCOUNT,
     IMPORT_ROLE,
@@ -223,6 +223,25 @@ class Pipeline:
         )
 
         return response["dataDeletionJobArn"]
+
+    def stream_event(self, user: str = "u1", item: str = "i1") -> None:
+        """Send an event through the tracker of the group, which is created by the first one."""
+        client = self.client
+        trackers = client.list_event_trackers(datasetGroupArn=self.group.arn)["eventTrackers"]
+        if not trackers:
+            client.create_event_tracker(name="shop", datasetGroupArn=self.group.arn)
+            self.sleep(600)
+            trackers = client.list_event_trackers(datasetGroupArn=self.group.arn)["eventTrackers"]
+
+        tracker = client.describe_event_tracker(eventTrackerArn=trackers[0]["eventTrackerArn"])
+        event = {"eventType": "view", "itemId": item, "sentAt": self.clock.now().timestamp()}
+        request = {
+            "trackingId": tracker["eventTracker"]["trackingId"],
+            "userId": user,
+            "sessionId": user,
+            "eventList": [event],
+        }
+        self.personalize.call("PutEvents", request, OPERATOR)
 
     def upload_worse_data(self) -> None:
         """Write interactions from which a model learns nothing."""

@@ -105,8 +105,16 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
         "history": {"states:GetExecutionHistory"},
         # Only a rollback without a way back lists the versions with their metrics.
         "rollback": {"personalize:GetSolutionMetrics", "states:GetExecutionHistory"},
-        "approve": {"states:GetExecutionHistory"},
-    }, "--watch and history read a run without a report, and the others the id of a running one"
+        "approve": {
+            "personalize:DescribeDatasetImportJob",
+            "personalize:ListDatasetImportJobs",
+            "personalize:ListDatasets",
+            "states:GetExecutionHistory",
+        },
+    }, (
+        "--watch and history read a run without a report, and the others the id of a running one; "
+        "approve reads the imports of a version that no run has trained"
+    )
 
 
 @pytest.fixture
@@ -141,7 +149,7 @@ def test_the_policy_of_all_commands_fits_into_a_managed_policy(pipeline):
 
 
 def test_a_kind_without_resources_has_no_statement(pipeline):
-    grants = {"data key": ["kms:Decrypt"], "checked keys": ["x:Y"]}
+    grants = {"data keys": ["kms:Decrypt"], "checked keys": ["x:Y"]}
     assert build_policy_document(grants, list_arns_by_kind(pipeline)) == {
         "Version": "2012-10-17",
         "Statement": [],

@@ -11,6 +11,7 @@ from components.settings import parse_stack_config
 from functions.personalize.tags import RUN_TAG, write_tags
 from retrain.account.errors import OperatorError
 from retrain.account.project_files import read_project
+from retrain.act import adopted_group
 from tests.retrain.in_process import account
 from tests.world import (
     HOUR,
@@ -90,6 +91,15 @@ def test_a_group_without_solutions_is_adopted_for_its_recommenders():
     assert (args.datasets, args.solutions) == (group.args.datasets, ())
     assert (plan.code, plan.out.splitlines()[-1]) == (0, "Plan: 2 to import.")
     assert note.startswith("there is no ACTIVE solution, so runs only import; ")
+
+
+def test_a_group_that_personalize_trains_needs_no_exports(monkeypatch):
+    group = MOVIES.with_datasets().with_solutions(solution(trained_by="personalize"))
+    with account(group) as prod:
+        monkeypatch.setattr(adopted_group, "list_import_jobs", lambda *_: [])
+        args = adopted(prod)
+    (retrained,) = args.solutions
+    assert (args.datasets.configured(), retrained.trained_by) == ({}, "personalize")
 
 
 def test_a_solution_without_the_usual_metrics_has_no_gate():

@@ -745,7 +745,10 @@ def test_what_would_harm_a_run_is_named_with_the_command_that_ends_it():
         prod.pipeline.client.update_solution(solutionArn=arn, **automatic)
         prod.pipeline.sleep(HOUR)
         update = f"aws personalize update-solution --solution-arn {arn}"
-        trains = f"{arn}: also trains automatically; turn that off"
+        trains = (
+            f"{arn}: also trains automatically; turn that off, or write 'trainedBy: personalize', "
+            "so that runs judge and deploy what Personalize trains"
+        )
         empty = "datasets.items: s3://exports/items.csv has no rows; repeat the export"
         assert findings(prod, "guards") == [
             ("warn", trains, f"{update} --no-perform-auto-training"),
