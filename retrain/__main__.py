@@ -14,7 +14,10 @@ HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> None:
-    """Run the command line. A signal ends it with exit code 128 plus the signal's number."""
+    """Run the command line, and exit with the command's exit code.
+
+    After SIGINT or SIGTERM, the exit code is 128 plus the signal's number.
+    """
     for signal_number in HANDLED_SIGNALS:
         signal.signal(signal_number, _exit_after_signal)
 
@@ -31,16 +34,16 @@ def main() -> None:
         sys.exit(EXIT_UNUSABLE)
 
     exit_code = cli.main(sys.argv[1:])
-    # The command is done. A signal during Python's shutdown would replace its exit code.
+    # From now on, a signal would only replace the exit code of a command that is done.
     _ignore_signals()
     sys.exit(exit_code)
 
 
 def _explain_missing_library(error: ImportError) -> str:
-    """Explain how to install a missing library.
+    """Build the message that says which library is missing, and how to install it.
 
-    The message names the Python interpreter, because it's often a different one than the one that
-    has the libraries.
+    The message names the Python interpreter, because the libraries are often installed for a
+    different one.
     """
     hint = (
         "run `make demo` once, which installs everything into .venv, and then use .venv/bin/retrain"
@@ -52,16 +55,19 @@ def _explain_missing_library(error: ImportError) -> str:
 
 
 def _exit_after_signal(signal_number: int, _frame: FrameType | None) -> None:
-    """Exit with the code by which a shell reports a signal, and clean up on the way out."""
+    """Handle a signal by raising SystemExit, so that the command can still clean up.
+
+    The exit code is the one that a shell reports for the signal.
+    """
     # Otherwise, Python would warn about the coroutines of an interrupted deployment.
     warnings.simplefilter("ignore")
-    # Another signal would interrupt the cleanup.
+    # A second signal would interrupt the cleanup.
     _ignore_signals()
     sys.exit(128 + signal_number)
 
 
 def _ignore_signals() -> None:
-    """Ignore all further signals that this module handles."""
+    """Ignore SIGINT and SIGTERM from now on."""
     for signal_number in HANDLED_SIGNALS:
         signal.signal(signal_number, signal.SIG_IGN)
 

@@ -1,6 +1,6 @@
 """Parses the command line, runs a command, and turns its errors into a message and an exit code.
 
-The modules of the commands are imported only when they're needed, because that is slow.
+We only import the module of the command that runs, because importing all of them takes too long.
 """
 
 import os
@@ -46,50 +46,53 @@ ACCOUNT_COMMANDS = {
 }
 LOCAL_COMMANDS = dict.fromkeys(("rehearse", "emulate"), "retrain.rehearsal.local_commands")
 PANELS = {"A pipeline in an AWS account": ACCOUNT_COMMANDS, "On this machine": LOCAL_COMMANDS}
-"""Panel in the help -> its commands -> their modules."""
+"""Panel of the help text -> its commands -> the modules that define them."""
 MODULES = ACCOUNT_COMMANDS | LOCAL_COMMANDS
-"""Command -> its module."""
+"""Command -> the module that defines it."""
 
 COMPLETION_VARIABLE = f"_{PROGRAM_NAME.upper()}_COMPLETE"
 """The environment variable that Typer's shell script sets to request a completion."""
 COMMAND_LINE_VARIABLES = ("COMP_WORDS", "_TYPER_COMPLETE_ARGS")
-"""The environment variables that contain the command line to complete: in bash, or in zsh and
-fish."""
+"""The environment variables with the command line to complete: bash sets the first one, zsh and
+fish the second one."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command, and return its exit code. Without arguments, print the help.
+    """Run a command and return its exit code. Without arguments, print the help.
 
-    Mistakes in the arguments and all expected errors are printed as a one-line message, without a
-    traceback.
+    Invalid arguments and expected errors only result in a one-line message, without a traceback.
 
-    Raises SystemExit after a signal, and after Typer has completed a command line.
+    Raises:
+        SystemExit: a signal interrupted the command, or Typer printed or installed a completion.
     """
     command_name = _find_command(arguments)
     try:
         exit_code = _run(arguments, command_name)
     except SystemExit as error:
         if not error.code:
-            # Typer has completed a command line, or installed the completion.
+            # Typer printed completions, or installed its completion script.
             raise
         if error.code != EXIT_FAILED:
-            # Ctrl-C or another signal has ended the command.
+            # Ctrl-C or another signal interrupted the command.
             _print_interruption(command_name)
             raise
-        # Typer and Rich exit with this code if the output's reader is gone.
+        # Typer and Rich exit with this code if the program that reads our output has ended.
         exit_code = EXIT_CLOSED_OUTPUT
     except BrokenPipeError:
         exit_code = EXIT_CLOSED_OUTPUT
 
     for stream in (sys.stdout, sys.stderr):
-        # It's None if the shell closed the stream before Python started.
+        # A stream is None if the shell closed it before Python started.
         if stream:
             exit_code = _flush(stream) or exit_code
     return exit_code
 
 
 def _find_command(arguments: Sequence[str]) -> str | None:
-    """Find the name of the command to run, or of the one whose arguments a shell completes."""
+    """Find the name of the command, either in the arguments or in the command line to complete.
+
+    Returns None if there's no such command.
+    """
     words = arguments
     if COMPLETION_VARIABLE in os.environ:
         command_line = " ".join(os.environ.get(name, "") for name in COMMAND_LINE_VARIABLES)
@@ -101,10 +104,10 @@ def _find_command(arguments: Sequence[str]) -> str | None:
 
 
 def _run(arguments: Sequence[str], command_name: str | None) -> int:
-    """Run a command, and return the exit code. Print the message of an expected error."""
+    """Run a command and return its exit code. If an expected error ends it, print the message."""
     imported_names: Container[str | None] = {command_name}
     if command_name is None and COMPLETION_VARIABLE not in os.environ:
-        # The help lists all commands, and after a typo, Typer suggests one of them.
+        # The help lists all commands, and for a misspelled one, Typer suggests a similar name.
         imported_names = MODULES
 
     try:
@@ -115,20 +118,21 @@ def _run(arguments: Sequence[str], command_name: str | None) -> int:
     except BrokenPipeError:
         raise
     except (typer.TyperException, OperatorError, *AWS_ERRORS, OSError) as error:
-        explained_error = _explain(error, command_name)
+        explained_error = _explain_error(error, command_name)
         print_message(str(explained_error))
         return explained_error.exit_code
 
+    # Without arguments, only the help was printed, because there was no command to run.
     if not arguments:
         return EXIT_UNUSABLE
     return exit_code or 0
 
 
 def build_program(imported_names: Container[str | None] = MODULES) -> typer.Typer:
-    """Build the Typer program, and import the modules of the named commands.
+    """Build the Typer program with the named commands, and import their modules.
 
-    For a completion, the other commands are added as stubs: the shell needs their names, but
-    importing their modules would keep the operator waiting.
+    For a completion, the other commands are added as stubs, because the shell needs their names.
+    Importing their modules, too, would make the operator wait after each press of the tab key.
     """
     settings = {"help_option_names": ["--help", "-h"]}
     app = typer.Typer(pretty_exceptions_enable=False, context_settings=settings)
@@ -145,7 +149,7 @@ def build_program(imported_names: Container[str | None] = MODULES) -> typer.Type
 
 
 def _print_interruption(command_name: str | None) -> None:
-    """Say that the command was interrupted, but that AWS carries on with earlier requests."""
+    """Print that the command was interrupted, but that AWS still carries out earlier requests."""
     message = "interrupted"
     if command_name not in LOCAL_COMMANDS:
         message += "; AWS goes on with what it was asked for"
@@ -155,14 +159,14 @@ def _print_interruption(command_name: str | None) -> None:
     typer.echo(message, err=True)
 
 
-def _explain(error: Exception, command_name: str | None) -> OperatorError:
-    """Turn an expected error into an OperatorError, whose message also says what to do."""
+def _explain_error(error: Exception, command_name: str | None) -> OperatorError:
+    """Turn an expected error into an OperatorError, whose message tells the operator what to do."""
     if isinstance(error, OperatorError):
         return error
     if isinstance(error, AWS_ERRORS):
         return explain_aws_error(error)
     if isinstance(error, typer.TyperException):
-        return _explain_mistake(error, command_name)
+        return _explain_usage_error(error, command_name)
 
     cause = "where the output goes"
     if isinstance(error, OSError) and error.filename:
@@ -170,9 +174,12 @@ def _explain(error: Exception, command_name: str | None) -> OperatorError:
     return FailedError(f"{error}; check {cause}")
 
 
-def _explain_mistake(error: typer.TyperException, command_name: str | None) -> OperatorError:
-    """Explain a mistake in the arguments, and append the help text of a missing option."""
-    # Don't show the operator the name of a Python class.
+def _explain_usage_error(error: typer.TyperException, command_name: str | None) -> OperatorError:
+    """Turn Typer's error about invalid arguments into an OperatorError with a hint.
+
+    If a required option is missing, the hint is the help text of that option.
+    """
+    # ValueError is a Python class, so its name means nothing to the operator.
     message = error.format_message().replace("Value error, ", "")
     if not isinstance(error, typer.BadParameter):
         help_command = " ".join(filter(None, [PROGRAM_NAME, command_name, "--help"]))
@@ -183,11 +190,12 @@ def _explain_mistake(error: typer.TyperException, command_name: str | None) -> O
 
 
 def _flush(stream: TextIO) -> int:
-    """Flush a stream. Return 0, or an exit code if its buffer can't be written."""
+    """Flush a stream. Return 0 if that works, or else the exit code for the error."""
     try:
         stream.flush()
     except OSError as error:
-        # Discard the buffer. Otherwise, Python would flush it again on exit, and print an error.
+        # Redirect the stream, so that its buffer is discarded. Otherwise, Python would try to flush
+        # it again on exit, and print another error.
         with Path(os.devnull).open("wb") as devnull:
             os.dup2(devnull.fileno(), stream.fileno())
         if isinstance(error, BrokenPipeError):

@@ -1,4 +1,4 @@
-"""Shortens ARNs to names that people use, and finds resources by these names."""
+"""Shortens ARNs to the names that commands print, and finds resources by these names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 
 def short_name(arn: str) -> str:
-    """Shorten an ARN to the name by which people tell resources of the same kind apart.
+    """Shorten an ARN to the name that commands print.
 
-    A campaign's is `movies`, for example, and a solution version's is `movies/1a2b3c4d`. An import
-    job's is only the dataset type, because job names have the form `<prefix>-<run>-<type>`.
+    For a campaign, that's `movies`, for example, and for a solution version `movies/1a2b3c4d`. For
+    an import job, it's only the dataset type, which is the last part of the job's name
+    (`<prefix>-<run>-<type>`).
     """
     resource = arn.rpartition(":")[2]
     kind, _, name = resource.partition("/")
@@ -24,15 +25,18 @@ def short_name(arn: str) -> str:
 
 
 def is_named(version_arn: str, name: str) -> bool:
-    """Return True if a name refers to a version: by its ARN, its short name, or just its ID."""
+    """Return True if `name` is a solution version's ARN, its short name, or its ID."""
     version_id = version_arn.rpartition("/")[2]
     return name in (version_arn, short_name(version_arn), version_id)
 
 
 def find_campaign_arn(target: Target, name: str | None) -> str:
-    """Find a campaign by the name or ARN in `--campaign`. If that's None, it's the only campaign.
+    """Find the ARN of the campaign that the operator has named with `--campaign`.
 
-    Raises OperatorError if the name is unknown, or if it's missing but there are several campaigns.
+    `name` is a short name, an ARN, or None. If it's None, the pipeline must have a single campaign.
+
+    Raises:
+        OperatorError: the pipeline has no such campaign, or `name` is needed to choose one.
     """
     campaign_arns = [
         campaign["campaignArn"]

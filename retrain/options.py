@@ -1,7 +1,8 @@
 """The commands' options, and the decorator that turns a function into a command.
 
-A command that takes an `Access`, `PipelineOptions` or a `Target` as its first parameter gets the
-*account options* instead, such as `--stack` and `--profile`, from which that argument is built.
+If the first parameter of a command's function is an `Access`, `PipelineOptions` or a `Target`, the
+command line has the *account options* in its place, such as `--stack` and `--profile`. The
+decorator then builds the argument from these options.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ ExportDateOption: TypeAlias = Annotated[
 
 
 def _parse_endpoint(url: str) -> str:
-    """Reject a URL that boto3 can't use, so that the command doesn't fail in its first request."""
+    """Reject an endpoint that boto3 can't use. Otherwise, only the first request would fail."""
     if not (url.startswith(("http://", "https://")) and is_valid_endpoint_url(url)):
         raise typer.BadParameter(
             f"{url!r} is not the address of an endpoint; write for example http://127.0.0.1:4566"
@@ -199,18 +200,18 @@ ACCESS_OPTIONS = (
 )
 """The options from which an `Access` is built, in the order of its fields."""
 LINE_END_IN_PARAGRAPH = re.compile(r"(?<!\n)\n(?!\n|Exit code )")
-"""A line end in a docstring that has to go, because Typer would keep it on a terminal of any
-width."""
+"""A line break inside a paragraph of a docstring. We replace it with a space, because Typer would
+print it however wide the terminal is."""
 commands: dict[str, Callable[..., int]] = {}
-"""Command -> the function that Typer calls with all its options, for imported modules only."""
+"""Command -> the function that Typer calls. It has only the commands of imported modules."""
 
 
 def command(function: Command) -> Command:
-    """Register a function as a command with the same name, options and docstring.
+    """Register a function as a command, which takes its name, options and help from the function.
 
-    The function returns the exit code. If its first parameter is an `Access`, `PipelineOptions` or
-    a `Target`, the command has the account options instead. The function itself isn't wrapped, so
-    other code can still call it directly.
+    The function has to return an exit code. If its first parameter is an `Access`,
+    `PipelineOptions` or a `Target`, the command has the account options instead. The decorator
+    returns the function unchanged, so other code can still call it directly.
     """
     run = _add_account_options(function)
     run.__doc__ = LINE_END_IN_PARAGRAPH.sub(" ", inspect.getdoc(function) or "")
@@ -219,7 +220,7 @@ def command(function: Command) -> Command:
 
 
 def _add_account_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Replace a function's first parameter by the account options from which it's built.
+    """Wrap a function, so that it takes the account options instead of its first parameter.
 
     A function that doesn't need an account is returned unchanged.
     """
@@ -236,7 +237,7 @@ def _add_account_options(function: Callable[..., int]) -> Callable[..., int]:
     options = [*own_options, *ACCESS_OPTIONS]
     if first_class is not Access:
         options = [STACK_OPTION, *own_options, STATE_MACHINE_OPTION, *ACCESS_OPTIONS]
-    # Typer reads the signature as well as the annotations.
+    # Typer reads both the signature and the annotations, so replace both.
     run.__dict__["__signature__"] = inspect.Signature(options)
     run.__annotations__ = {option.name: option.annotation for option in options}
     return run
@@ -245,7 +246,10 @@ def _add_account_options(function: Callable[..., int]) -> Callable[..., int]:
 def _pop_first_argument(
     first_class: type, option_values: dict[str, Any]
 ) -> Access | PipelineOptions | Target:
-    """Build a function's first argument, and remove the account options from `option_values`."""
+    """Build a function's first argument from the account options.
+
+    These options are removed from `option_values`, because the function doesn't take them itself.
+    """
     access = Access(*(option_values.pop(option.name) for option in ACCESS_OPTIONS))
     if first_class is Access:
         return access

@@ -1,4 +1,4 @@
-"""How a command reaches AWS: its profile, region and endpoint, and the boto3 clients for them."""
+"""How a command calls AWS: the profile, region and endpoint, and the boto3 clients for them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CONFIG = Config(
     read_timeout=20,
     user_agent_extra="personalize-retraining",
 )
-"""With these timeouts and retries, a command gives up on a silent endpoint after at most a minute
-and a half."""
+"""With these timeouts and retries, a request to an endpoint that doesn't respond fails after a
+minute and a half at most."""
 
 CLIENT_LOCK = Lock()
 """Held while a client is created. Threads may share clients, but not the session that creates them:
@@ -52,9 +52,11 @@ class Access:
     endpoint_url: str | None = None
 
     def in_region(self, region: str, subject: str) -> Access:
-        """Copy this access for the region of `subject`.
+        """Return a copy for this region.
 
-        Raises OperatorError if the operator chose a different region.
+        `subject` is what the region belongs to, for example a state machine.
+
+        Raises OperatorError if the operator chose a different region with `--region`.
         """
         if self.region not in (None, region):
             raise OperatorError(
@@ -64,7 +66,7 @@ class Access:
 
     @cached_property
     def session(self) -> boto3.Session:
-        """The boto3 session."""
+        """The boto3 session for this profile and region."""
         return boto3.Session(profile_name=self.profile, region_name=self.region)
 
     def client(self, service: str) -> Any:  # noqa: ANN401  # boto3's types need a literal name
@@ -83,7 +85,7 @@ class Access:
         return cast("PersonalizeClient", self.client("personalize"))
 
     def fetch_caller_arn(self) -> str:
-        """Ask STS whose credentials these are. That works without any permissions."""
+        """Ask STS which user or role session is calling. This needs no permissions."""
         return str(self.client("sts").get_caller_identity()["Arn"])
 
     def build_caller_tag(self) -> str:
@@ -105,9 +107,10 @@ class Access:
         return {name: value for name, value in env.items() if value}
 
     def build_options(self) -> list[str]:
-        """Repeat the given `--profile` and `--endpoint-url`, for a command that we suggest.
+        """Build the options `--profile` and `--endpoint-url` for a command that we suggest.
 
-        It doesn't need `--region`, because the ARN or the stack determines the region.
+        The command doesn't need `--region`, because it also names a stack or a state machine's ARN,
+        which determines the region.
         """
         options = []
         if self.profile:
@@ -118,7 +121,7 @@ class Access:
 
 
 def read_if_exists(request: Callable[..., Any], **arguments: object) -> Any:  # noqa: ANN401  # a response
-    """Send a request, but return None if AWS responds that the resource doesn't exist."""
+    """Send a request and return the response, or None if the resource doesn't exist."""
     try:
         return request(**arguments)
     except ClientError as error:

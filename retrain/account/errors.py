@@ -1,6 +1,6 @@
 """Exit codes, and the errors that end a command with a one-line message instead of a traceback.
 
-Each message also contains a hint: what the operator can do about the error.
+Each message ends with a *hint*, which says what the operator can do about the error.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 """The command was valid, but didn't achieve what it was asked for."""
 EXIT_UNUSABLE = 2
-"""The command can't work like this, because its arguments, the config or the credentials are
-wrong."""
+"""The command can't run, because the arguments, the config or the credentials are wrong."""
 EXIT_INTERRUPTED = 130
 """What a shell reports after Ctrl-C (128 plus SIGINT)."""
 EXIT_CLOSED_OUTPUT = 141
@@ -66,28 +65,30 @@ MESSAGES_BY_CLASS: Mapping[type[Exception] | tuple[type[Exception], ...], str] =
         "AWS did not respond: {text}; check the network and try again"
     ),
 }
-"""Classes of errors without a response -> our message. `{text}` stands for botocore's own message.
+"""Classes of errors that aren't a response of AWS -> our message. `{text}` stands for botocore's
+own message.
 
-The first match wins, because some of these classes are subclasses of later ones."""
+The first match wins, so subclasses come before their base classes."""
 
 
 class OperatorError(Exception):
-    """Ends a command. The message is one line that includes a hint.
+    """An error that ends a command with a one-line message, which includes a hint.
 
-    This class itself means that something has to be corrected before the command can work.
+    Before the command can run, the operator has to correct its arguments, the config or the
+    credentials. Another exit code needs a subclass.
     """
 
     exit_code = EXIT_UNUSABLE
 
     def __init__(self, text: str, command: str | None = None) -> None:
-        """Append `command` to the message, if a single command solves the problem."""
+        """Build the message from `text` and the command that solves the problem, if there's one."""
         super().__init__(f"{text}: `{command}`" if command else text)
         self.text = text
         self.command = command
 
 
 class FailedError(OperatorError):
-    """Ends a command that was valid, but didn't achieve what it was asked for."""
+    """An error that ends a valid command, which didn't achieve what the operator asked for."""
 
     exit_code = EXIT_FAILED
 
@@ -110,7 +111,10 @@ def explain_aws_error(error: Exception) -> OperatorError:
 
 
 def _explain_error_response(error: exceptions.ClientError) -> OperatorError:
-    """Explain an error response. If we have no hint for its code, repeat what AWS sent."""
+    """Turn an error response into an OperatorError.
+
+    If we have no message for the error code, use the one from AWS.
+    """
     code = get_error_code(error)
     text = join_lines(error.response["Error"].get("Message", ""))
     for codes, message in MESSAGES_BY_CODE.items():

@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from retrain.account.access import Access
 
 CLIENT_FACTORIES = (aws.personalize_read_client, aws.s3, aws.stepfunctions, aws.scheduler)
-"""The functions' client factories, which cache what they create. They're only those for reads,
-because a command never lets a function write."""
+"""The functions that create the clients, and cache them. Only the clients that read are listed,
+because no command runs the part of a function that writes."""
 
 
 @contextmanager
 def redirect_function_clients(access: Access) -> Iterator[PersonalizeClient]:
-    """Make the functions' code use `access` for the block, and yield its Personalize client.
+    """Let the functions' code call AWS with `access` inside the block.
+
+    Yields the Personalize client.
 
     Raises OperatorError if AWS throttles a request or doesn't respond.
     """

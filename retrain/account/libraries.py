@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def require_libraries(libraries: Sequence[str], extra: str) -> None:
-    """Raise OperatorError if a library is missing, and say how to install the extra that has it.
+    """Raise OperatorError if a library is missing. The message says how to install it.
 
-    In a checkout, the hint names the pinned requirements instead.
+    Users of the package install the extra that contains it. In a checkout, they install the pinned
+    requirements instead.
     """
     missing = [library for library in libraries if find_spec(library) is None]
     if not missing:

@@ -29,14 +29,17 @@ OPTION_NAMES = {
 def build_request(**values: object) -> RunRequest:
     """Build the input of a run from option values, leaving out options that weren't given.
 
-    An empty string was given, and is kept, so that the input check can report it.
+    An empty string is kept, because it was given, and because the input check should report it.
     """
     request = {key: value for key, value in values.items() if value or value == ""}
     return cast("RunRequest", request)
 
 
 def build_placeholder_execution(request: RunRequest) -> StartedExecution:
-    """Build a placeholder for an execution that would start now, to check its input or plan it."""
+    """Build a placeholder for an execution that starts now.
+
+    It lets a command check the input of a run, or plan the run, without starting an execution.
+    """
     return {
         "request": request,
         "executionArn": PLACEHOLDER_ARN,
@@ -45,7 +48,7 @@ def build_placeholder_execution(request: RunRequest) -> StartedExecution:
 
 
 def to_options(request: Mapping[str, object]) -> list[str]:
-    """Turn an input back into the command-line options that set it."""
+    """Turn the input of a run back into the command-line options that set it."""
     options: list[str] = []
     for key, value in request.items():
         options.append(OPTION_NAMES[key])
@@ -56,5 +59,5 @@ def to_options(request: Mapping[str, object]) -> list[str]:
 
 
 def format_input_problem(problem: InputProblem) -> str:
-    """Format a problem in the operator's words, with the option's name and short names for ARNs."""
+    """Format an input problem for the operator, with the option's name and shortened ARNs."""
     return f"{OPTION_NAMES[problem.key]}: {shorten_arns(problem.text)}"

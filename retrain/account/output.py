@@ -18,11 +18,11 @@ from rich.text import Text
 from retrain.account.errors import FailedError, OperatorError
 
 UNLIMITED_WIDTH = 1_000_000
-"""The width of a file or a pipe, which is more than any line needs."""
+"""The console width for a file or a pipe. It exceeds every line, so that no line is wrapped."""
 DEFAULT_WIDTH = 80
-"""The width of a terminal that reports zero columns, for example because of COLUMNS=0."""
+"""The console width for a terminal that reports zero columns, for example because of COLUMNS=0."""
 INDENT = "  "
-"""Marks a line that is a command, and therefore isn't wrapped."""
+"""The indentation of a line that is a command. We don't wrap these lines."""
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 COMMAND = re.compile("`[^`]*`")
 
@@ -38,10 +38,10 @@ def message_console() -> Console:
 
 
 def _create_console(*, is_stderr: bool) -> Console:
-    """Create a console that prints text without markup, and wraps lines only on a terminal.
+    """Create a console that prints text without markup, and only wraps lines on a terminal.
 
-    Rich honors NO_COLOR, and with FORCE_COLOR also writes colors to a pipe. It then reports the
-    pipe as a terminal. We wrap lines there only if COLUMNS says how wide it is.
+    FORCE_COLOR makes Rich treat even a pipe as a terminal, whose width it has to guess. In that
+    case, we keep the colors, but we don't wrap lines unless COLUMNS sets the width.
     """
     create = partial(Console, stderr=is_stderr, markup=False, emoji=False, highlight=False)
     console = create()
@@ -78,13 +78,13 @@ def print_progress(line: str) -> None:
 
 
 def print_command(purpose: str, command: str) -> None:
-    """Print a suggested command to stderr, on separate lines so that it's easy to copy."""
+    """Print a suggested command to stderr, on a separate line so that it's easy to copy."""
     print_message(f"{purpose}:")
     message_console().print(textwrap.indent(command, INDENT), soft_wrap=True)
 
 
 def _print(console: Console, text: str, *, end: str = "\n") -> None:
-    """Print text, wrapped if it goes to a terminal."""
+    """Print text, and wrap its lines if the console is a terminal."""
     lines = text.split("\n")
     if console.is_terminal:
         lines = wrap_text(text, console.width)
@@ -92,9 +92,10 @@ def _print(console: Console, text: str, *, end: str = "\n") -> None:
 
 
 def wrap_text(text: str, width: int) -> list[str]:
-    """Wrap text between words, but never inside a command, which could no longer be pasted.
+    """Wrap text between words, but never inside a command, so that it can still be pasted.
 
-    A command is either in backticks or an indented line. It may exceed the width.
+    Commands are in backticks or on indented lines. A line that contains a command may therefore
+    exceed the width.
     """
     wrapped_lines: list[str] = []
     for line in text.split("\n"):
@@ -106,10 +107,10 @@ def wrap_text(text: str, width: int) -> list[str]:
 
 
 def _wrap_line(line: str, width: int) -> list[str]:
-    # textwrap doesn't break lines at no-break spaces, so use these inside commands for now.
+    # textwrap doesn't break lines at no-break spaces, so temporarily use these inside commands.
     unbreakable = COMMAND.sub(lambda command: command[0].replace(" ", NO_BREAK_SPACE), line)
     parts = textwrap.wrap(unbreakable, width, break_long_words=False, break_on_hyphens=False)
-    # textwrap returns nothing for an empty line, but the line must not get lost.
+    # textwrap returns an empty list for an empty line, so we'd lose the line.
     return [part.replace(NO_BREAK_SPACE, " ") for part in parts or [""]]
 
 
@@ -117,8 +118,8 @@ def confirm(question: str, otherwise: str, *, yes: bool) -> None:
     """Ask the operator for confirmation, unless `--yes` was given.
 
     Raises:
-        FailedError: the answer was no. `otherwise` is the error's message.
-        OperatorError: there is no terminal, so nobody can answer.
+        FailedError: the operator declined. `otherwise` is the error's message.
+        OperatorError: stdin isn't a terminal, so nobody can answer.
     """
     if yes:
         return

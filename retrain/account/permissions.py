@@ -1,7 +1,7 @@
 """The IAM permissions that each command needs, and the operator policy built from them.
 
-Each permission applies to a *kind of resource*, such as `campaigns`. Which ARNs that means depends
-on the pipeline.
+Each permission applies to a *kind of resource*, such as `campaigns`. For a given pipeline,
+`list_arns_by_kind` lists the ARNs of each kind.
 """
 
 from __future__ import annotations
@@ -92,11 +92,11 @@ PERMISSION_TABLE: Sequence[tuple[str, str, str]] = (
     ("topic", "sns:ListSubscriptionsByTopic", "doctor test-alarm"),
     ("topic", "sns:GetTopicAttributes", "doctor"),
 )
-"""Rows of a kind of resource, actions on it, and the commands that need them."""
+"""In each row: a kind of resource, actions on it, and the commands that need these actions."""
 
 
 def merge_grants(*all_grants: Grants) -> dict[str, list[str]]:
-    """Merge several mappings of grants, and sort the actions of each kind."""
+    """Merge grants, sort the actions of each kind of resource, and drop kinds without actions."""
     actions_by_kind: dict[str, set[str]] = {}
     for grants in all_grants:
         for kind, actions in grants.items():
@@ -105,11 +105,11 @@ def merge_grants(*all_grants: Grants) -> dict[str, list[str]]:
 
 
 def _collect_grants(command: str) -> dict[str, list[str]]:
-    """Collect from the table everything that a command needs."""
+    """Collect the grants that a command needs, most of which are in PERMISSION_TABLE."""
     row_grants: list[Grants] = [
         {kind: actions.split()}
-        for kind, actions, users in PERMISSION_TABLE
-        if command in users.split()
+        for kind, actions, commands in PERMISSION_TABLE
+        if command in commands.split()
     ]
     if command in ("plan", "doctor"):
         row_grants.append(PLANNING_GRANTS)
@@ -118,13 +118,13 @@ def _collect_grants(command: str) -> dict[str, list[str]]:
 
 GRANTS_BY_COMMAND: Mapping[str, Grants] = {
     command: _collect_grants(command)
-    for command in dict.fromkeys(" ".join(users for *_, users in PERMISSION_TABLE).split())
+    for command in dict.fromkeys(" ".join(commands for *_, commands in PERMISSION_TABLE).split())
 }
 """Command -> the permissions it needs. `retrain doctor --policy` prints them for all commands."""
 
 
 def build_operator_policy(pipeline: ExaminedPipeline) -> dict[str, object]:
-    """Build an IAM policy with the permissions for all commands on a pipeline."""
+    """Build the IAM policy that lets an operator run all commands on a pipeline."""
     all_grants = merge_grants(*GRANTS_BY_COMMAND.values())
     return build_policy_document(all_grants, list_arns_by_kind(pipeline))
 
@@ -132,7 +132,7 @@ def build_operator_policy(pipeline: ExaminedPipeline) -> dict[str, object]:
 def build_policy_document(
     grants: Grants, arns_by_kind: Mapping[str, Sequence[str]]
 ) -> dict[str, object]:
-    """Build an IAM policy from grants, leaving out kinds that this pipeline has no resource of."""
+    """Build an IAM policy from grants. A kind of resource without ARNs gets no statement."""
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -157,10 +157,10 @@ def map_s3_actions_to_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
 
 
 def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
-    """List the ARNs of each kind of resource that a pipeline has.
+    """List a pipeline's ARNs by kind of resource.
 
-    Before the first deployment, names end with a wildcard, because Pulumi will append random
-    characters to them.
+    Before the first deployment, the names of new resources end with a wildcard, because we don't
+    know yet which random characters Pulumi will append to them.
     """
     environment = pipeline.environment
     name_prefix = f"retraining-{pipeline.stack}"
@@ -187,9 +187,10 @@ def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
 
 
 def _build_arn_patterns(environment: Environment, name_prefix: str) -> dict[str, list[str]]:
-    """Build ARN patterns for resources whose names begin with the pipeline's, and for all of IAM's.
+    """Build ARN patterns for resources named after the pipeline, and for the account's IAM.
 
-    `doctor` also examines roles that the settings name, and these can be called anything.
+    The patterns for policies, roles and users match any name, because `doctor` also examines roles
+    that the settings name, such as the import role.
     """
     partition = environment.partition
     account = environment.account

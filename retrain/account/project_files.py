@@ -1,6 +1,6 @@
 """Reads Pulumi.yaml and Pulumi.<stack>.yaml like the Pulumi CLI, but without calling it.
 
-Thanks to that, `retrain doctor` can check a stack before anybody has logged in to a backend.
+That way, `retrain doctor` can check a stack before the operator has logged in to a backend.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 YAML_TAG = "tag:yaml.org,2002:"
 NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?"
-"""A number as JSON writes it, which is the notation that all YAML parsers agree on."""
+"""A number in JSON's notation, which means the same to all YAML parsers."""
 
 
 class Project(NamedTuple):
@@ -35,15 +35,15 @@ class Project(NamedTuple):
     program: Path
     """The folder that contains `__main__.py`."""
     config: Mapping[str, str]
-    """Namespaced key, for example `aws:region` -> value. Lists and mappings are JSON."""
+    """Namespaced key, such as `aws:region` -> the value. If it isn't a string, it's in JSON."""
 
 
 def read_project(directory: Path, stack: str, overrides: Mapping[str, str]) -> Project:
     """Read a project and the config of one stack, in the form that the CLI passes to a program.
 
     `overrides` take precedence over the stack's file, which takes precedence over the defaults in
-    Pulumi.yaml. A key without a namespace belongs to the project. A provider's secrets are left
-    out, because they are credentials, and we don't call AWS with them.
+    Pulumi.yaml. A key without a namespace belongs to the project. We leave out a provider's
+    secrets, because these are credentials that we never call AWS with.
 
     Raises OperatorError if a file can't be read, or if one of the project's settings is a secret,
     which only the CLI can decrypt.
@@ -83,10 +83,12 @@ def _get_default(declaration: object) -> object:
 
 
 def read_mapping(file: Path) -> dict[str, object]:
-    """Read a YAML file that contains a mapping or nothing, and convert its values to JSON types.
+    """Read a YAML file, which must be empty or a mapping, and convert the values to JSON types.
 
-    Raises OperatorError if the file can't be read, isn't a mapping, or contains something that has
-    no JSON type, such as a date, because the CLI passes config to a program as JSON.
+    The CLI passes config to a program as JSON, so we reject values that JSON has no type for, such
+    as dates.
+
+    Raises OperatorError if the file can't be read, isn't a mapping, or contains such a value.
     """
     try:
         content = json.loads(_convert_to_json(file.read_text(encoding="utf-8")))
@@ -103,7 +105,7 @@ def read_mapping(file: Path) -> dict[str, object]:
 
 @functools.cache  # Parsing YAML is slow, and a command reads the same files several times.
 def _convert_to_json(text: str) -> str:
-    """Convert a YAML document to JSON. Raises ruamel's errors."""
+    """Convert a YAML document to JSON. Lets ruamel's exceptions propagate to the caller."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _JsonConstructor
     return json.dumps(yaml.load(text))
@@ -120,7 +122,7 @@ class _JsonConstructor(SafeConstructor):
         return self.construct_yaml_map(node)
 
     def construct_number(self, node: ScalarNode) -> float:
-        """Construct a number, and turn a whole float into an int, as the CLI writes 1e3 as 1000."""
+        """Construct a number. Like the CLI, turn a float such as 1e3 into an integer, 1000."""
         if not re.fullmatch(NUMBER, node.value):
             self.reject(node)
         number: float = json.loads(node.value)
@@ -129,7 +131,7 @@ class _JsonConstructor(SafeConstructor):
         return number
 
     def reject(self, node: Node) -> NoReturn:
-        """Raise an error that points at the line of a key or value."""
+        """Raise an error for a node that JSON can't represent, with the node's line."""
         text = "this"
         if isinstance(node, ScalarNode):
             text = repr(node.value)
@@ -148,10 +150,12 @@ for _name, _construct in _CONSTRUCTORS.items():
 
 
 def _format_values(values: Mapping[str, object], project_name: str, file: Path) -> dict[str, str]:
-    """Format config values as the CLI passes them to a program, by namespaced key.
+    """Format config values as the CLI passes them to a program, and add missing namespaces to keys.
 
     Strings stay as they are, and other values are serialized as JSON. A null value means that the
-    key isn't set.
+    key isn't set. A provider's secrets are left out.
+
+    Raises OperatorError if one of the project's settings is a secret.
     """
     formatted: dict[str, str] = {}
     for key, value in values.items():
@@ -176,7 +180,10 @@ def _format_values(values: Mapping[str, object], project_name: str, file: Path) 
 
 
 def _check_mapping(value: object, path: str) -> dict[str, object]:
-    """Raise OperatorError if a value isn't a mapping. Null counts as an empty one."""
+    """Return a value that must be a mapping. Null stands for an empty mapping.
+
+    Raises OperatorError if the value is anything else.
+    """
     if value is None:
         return {}
     if not isinstance(value, dict):

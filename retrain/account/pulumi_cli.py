@@ -35,11 +35,11 @@ ERROR_LINE = re.compile(r"^error: (.*)$", re.MULTILINE)
 
 
 class NotDeployedError(OperatorError):
-    """According to the Pulumi CLI, a stack was never deployed, or was destroyed."""
+    """The stack was never deployed or has been destroyed, according to the Pulumi CLI."""
 
 
 def build_stack_file_path(stack: str) -> Path:
-    """Build the path of a stack file, which may not exist.
+    """Build the path of a stack's file, without checking that the file exists.
 
     Raises OperatorError if the CLI wouldn't accept the stack's name.
     """
@@ -78,9 +78,9 @@ def format_pulumi_command(stack: str | None, *words: str) -> str:
 
 
 def describe_stack(stack: str) -> str:
-    """Name a stack in a message, and mention `-s` if the operator may not know the option yet."""
+    """Describe a stack in a message. For the default stack, mention how to choose another one."""
     if stack == "dev":
-        # It's the default, so the operator may not have chosen it.
+        # This is the default, so the operator may not know about the option.
         return f"stack {stack} (-s names another)"
     return f"stack {stack}"
 
@@ -93,7 +93,7 @@ def read_outputs(stack: str) -> Mapping[str, object]:
 def read_resolved_config(stack: str) -> dict[str, object]:
     """Read the config of a stack, including the values that it imports from ESC environments.
 
-    The CLI doesn't print secrets, so we represent each as an encrypted value without content.
+    Each secret becomes an encrypted value without content, because the CLI doesn't print secrets.
     """
     entries = _read_json(
         *("config", "--open", "--json"),
@@ -112,16 +112,18 @@ def read_resolved_config(stack: str) -> dict[str, object]:
 def preview(stack: str, *, refresh: bool, env: Mapping[str, str]) -> dict[str, Any]:
     """Run `pulumi preview`, and parse its JSON output.
 
-    If the preview fails midway, for example because a read is denied, the plan is incomplete, and
-    `diagnostics` contains the errors. `env` is added to this process's environment variables.
+    If the preview fails midway, for example because AWS denies a read, the plan is incomplete, and
+    its `diagnostics` contain the errors.
 
-    Raises OperatorError if there's no plan at all.
+    `env` is added to this process's environment variables.
+
+    Raises OperatorError if the CLI printed no plan at all.
     """
     command = ["preview", "--json"]
     if refresh:
         command.append("--refresh")
 
-    completed = _run(
+    completed = _run_pulumi(
         *command,
         stack=stack,
         hint="or see what `pulumi preview --refresh` says",
@@ -134,12 +136,12 @@ def preview(stack: str, *, refresh: bool, env: Mapping[str, str]) -> dict[str, A
         if completed.returncode == 0 or "error" in severities:
             return document
 
-    # If the CLI fails before the plan, the reason is only in stderr, even if stdout has some JSON.
+    # If the CLI fails before planning, the reason is only in stderr, even if stdout has some JSON.
     raise OperatorError(_extract_error(completed))
 
 
 def read_state(stack: str) -> dict[str, Any]:
-    """Read the state of a stack, which describes its resources after the last operation."""
+    """Read the state of a stack: its resources, as they were after the last Pulumi operation."""
     exported = _read_json("stack", "export", stack=stack, hint=MACHINE_ARN_HINT)
     deployment: dict[str, Any] = exported["deployment"]
     return deployment
@@ -150,7 +152,7 @@ def _read_json(*command: str, stack: str, hint: str) -> dict[str, Any]:
 
     Raises OperatorError if the command fails, or if its output isn't JSON.
     """
-    completed = _run(*command, stack=stack, hint=hint, timeout=READ_TIMEOUT, env={})
+    completed = _run_pulumi(*command, stack=stack, hint=hint, timeout=READ_TIMEOUT, env={})
     document = _parse_json_output(completed)
     if completed.returncode == 0 and document is not None:
         return document
@@ -165,8 +167,8 @@ def _read_json(*command: str, stack: str, hint: str) -> dict[str, Any]:
 
 
 def _explain_unknown_stack(stack: str) -> OperatorError:
-    """Explain why the backend doesn't know a stack: it's misspelled, or not created yet."""
-    # The operator may have written organization/project/stack.
+    """Build the error for a stack that is misspelled, or that the backend doesn't have yet."""
+    # `stack` may be fully qualified: organization/project/stack.
     file = build_stack_file_path(stack.rpartition("/")[2])
     if not os.path.lexists(file):
         return build_missing_file_error(file)
@@ -178,7 +180,7 @@ def _explain_unknown_stack(stack: str) -> OperatorError:
     )
 
 
-def _run(
+def _run_pulumi(
     *command: str,
     stack: str,
     hint: str,
@@ -190,7 +192,7 @@ def _run(
     Raises OperatorError if the CLI can't be started, or doesn't finish in time.
     """
     pulumi = _find_cli(stack, hint)
-    # Nobody sees a prompt, because the output is captured.
+    # The output is captured, so the operator wouldn't see a prompt.
     options = ("--stack", stack, "--non-interactive", "--color", "never")
 
     try:
@@ -232,7 +234,10 @@ def _find_cli(stack: str, hint: str) -> str:
 
 
 def _parse_json_output(completed: subprocess.CompletedProcess[str]) -> dict[str, Any] | None:
-    """Parse stdout as JSON. Return None if it isn't, since `pulumi` may be any program."""
+    """Parse a command's stdout as JSON, or return None if it isn't JSON.
+
+    That may happen, because the `pulumi` on the PATH could be any program.
+    """
     with suppress(ValueError):
         document: dict[str, Any] = json.loads(completed.stdout)
         return document
@@ -240,6 +245,6 @@ def _parse_json_output(completed: subprocess.CompletedProcess[str]) -> dict[str,
 
 
 def _extract_error(completed: subprocess.CompletedProcess[str]) -> str:
-    """Extract the CLI's last error message from stderr."""
+    """Extract the CLI's last error message from stderr. If there's none, return all of stderr."""
     errors = ERROR_LINE.findall(completed.stderr) or [completed.stderr]
     return join_lines(errors[-1]) or "it gives no reason"

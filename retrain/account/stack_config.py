@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 def open_readable_project(stack: str) -> Iterator[Path]:
     """Yield a project folder that can be read without the CLI.
 
-    It's usually the project itself. But only the CLI can resolve an ESC environment, so if the
-    stack file imports one, we yield a temporary copy with the resolved config, without secrets.
+    Usually, that's the project's own folder. But if the stack's file imports an ESC environment,
+    which only the CLI can resolve, it's a temporary folder with the resolved config. The values of
+    secrets are left out.
     """
     stack_file = build_stack_file_path(stack)
     if not os.path.lexists(stack_file):
@@ -47,7 +48,7 @@ def open_readable_project(stack: str) -> Iterator[Path]:
 
 
 def _write_resolved_project(resolved_dir: Path, stack_file: Path, stack: str) -> None:
-    """Write a copy of the project that runs the same program, but has the resolved config."""
+    """Write a copy of the project that has the resolved config, and runs the original program."""
     project_dir = stack_file.parent
     project = read_mapping(project_dir / "Pulumi.yaml")
     program = project_dir.resolve() / str(project.get("main", "."))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from retrain.account.access import Access
 
 NO_FILTER = "{}"
-"""What is left of a filter policy that was removed, because SNS keeps the attribute."""
+"""The filter policy of a subscription whose filter was removed, because SNS keeps the attribute."""
 
 
 class Subscription(NamedTuple):
@@ -45,9 +45,9 @@ def list_subscriptions(access: Access, topic_arn: str) -> list[Subscription]:
 def read_filter_policies(
     access: Access, subscriptions: Sequence[Subscription]
 ) -> dict[Subscription, str]:
-    """Read the filter policies of confirmed subscriptions, leaving out those that have none.
+    """Read the filter policy of each confirmed subscription that has one.
 
-    An alarm's message has no attributes, so SNS may drop it because of a filter policy:
+    Because of a filter policy, SNS may drop messages of alarms, which don't have attributes:
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-filtering.html.
     """
     client = access.client("sns")

@@ -104,7 +104,7 @@ def find_target(stack: str, state_machine_arn: str | None, access: Access) -> Ta
 def _read_target(state_machine_arn: str, access: Access, stack: str | None) -> Target:
     """Describe the state machine, and extract the pipeline's settings from its definition.
 
-    Raises OperatorError if it doesn't exist, or isn't the state machine of a pipeline.
+    Raises OperatorError if the state machine doesn't exist, or doesn't belong to a pipeline.
     """
     arn_parts = STATE_MACHINE_ARN.fullmatch(state_machine_arn)
     if arn_parts is None:
@@ -119,7 +119,7 @@ def _read_target(state_machine_arn: str, access: Access, stack: str | None) -> T
         access.step_functions.describe_state_machine, stateMachineArn=state_machine_arn
     )
     if state_machine is None:
-        # It may well exist, but in a different account than the credentials are for.
+        # Perhaps it does exist, but the credentials are for a different account.
         access.require_account(arn_parts["account"], state_machine_arn)
         raise OperatorError(
             f"{state_machine_arn} does not exist; name another one, or create it again",
@@ -137,7 +137,7 @@ def _read_target(state_machine_arn: str, access: Access, stack: str | None) -> T
 
 
 def _find_settings(state_machine: DescribeStateMachineOutputTypeDef) -> Settings | None:
-    """Find the settings in the definition, or return None if it isn't the one of a pipeline."""
+    """Find the settings in the definition. Return None if this isn't a pipeline's state machine."""
     states = json.loads(state_machine["definition"])["States"]
     if FIRST_STATE not in states:
         return None

@@ -1,4 +1,4 @@
-"""Reads and switches what starts runs automatically: the schedule, and the *trigger*.
+"""Reads, enables and disables what starts runs automatically: the schedule and the *trigger*.
 
 The trigger is an EventBridge rule that reacts to new exports in S3.
 """
@@ -71,10 +71,11 @@ def find_trigger(target: Target) -> RuleTypeDef | None:
 
 
 def find_event_rules(target: Target, module: str) -> Iterator[EventRule]:
-    """Yield the event rules that invoke the function of a module in this pipeline.
+    """Yield the event rules of this pipeline that invoke the function of a module.
 
-    The name isn't enough, because another project's stack may have the same one. But only our own
-    rules mention our state machine's ARN, either in their pattern or in their target's input.
+    A rule's name doesn't tell us whose rule it is, because a stack of another project may have the
+    same name as ours. But only our own rules mention our state machine's ARN, either in their
+    pattern or in their target's input.
     """
     client = target.access.client("events")
     prefix = build_function_name(pipeline_name(target.settings), module)
@@ -87,7 +88,7 @@ def find_event_rules(target: Target, module: str) -> Iterator[EventRule]:
 def switch_schedule(access: Access, schedule: GetScheduleOutputTypeDef, state: State) -> None:
     """Turn a schedule on or off.
 
-    The request repeats all other fields, because UpdateSchedule resets those that it omits.
+    The request repeats all other fields, because UpdateSchedule resets every field that is omitted.
     """
     client = access.client("scheduler")
     # GetSchedule's response also has fields that UpdateSchedule doesn't accept, such as the ARN.
@@ -106,7 +107,10 @@ def switch_trigger(access: Access, rule_name: str, state: State) -> None:
 
 
 def compute_next_time(schedule: GetScheduleOutputTypeDef, now: datetime) -> datetime | None:
-    """Compute when a schedule fires next, or return None if it isn't a rate() or cron()."""
+    """Compute when a schedule fires next.
+
+    Returns None if it never will, or if its expression isn't a rate() or cron().
+    """
     kind, _, expression = schedule["ScheduleExpression"].removesuffix(")").partition("(")
     if kind == "rate":
         return _compute_next_rate_time(schedule["LastModificationDate"], expression, now)
@@ -117,7 +121,7 @@ def compute_next_time(schedule: GetScheduleOutputTypeDef, now: datetime) -> date
 
 
 def _compute_next_rate_time(changed_at: datetime, rate: str, now: datetime) -> datetime:
-    """Compute when a rate such as `7 days` fires next. Its days always have 24 hours.
+    """Compute when a rate such as `7 days` fires next. A day has 24 hours, whatever the time zone.
 
     AWS doesn't document whether updating a rate() schedule restarts its period. Like the emulator,
     we assume that it does.
@@ -132,8 +136,8 @@ def _compute_next_rate_time(changed_at: datetime, rate: str, now: datetime) -> d
 def _compute_next_cron_time(cron_fields: str, zone: ZoneInfo, now: datetime) -> datetime | None:
     """Compute when a cron expression fires next in a time zone.
 
-    When clocks go forward, a local time that doesn't exist is skipped. When they go back, one that
-    occurs twice fires only once.
+    When the clocks go forward, a local time that doesn't exist is skipped. When they go back, the
+    schedule fires only once at a local time that occurs twice.
     """
     try:
         cron = AwsCroniter(cron_fields)
@@ -146,7 +150,7 @@ def _compute_next_cron_time(cron_fields: str, zone: ZoneInfo, now: datetime) -> 
     while True:
         local_time = cron.occurrence(local_time).next()
         if local_time is None:
-            return None  # The expression names years, and all of them have passed.
+            return None  # All years in the expression have passed.
 
         next_time: datetime = local_time.replace(tzinfo=zone).astimezone(UTC)
         is_skipped = next_time.astimezone(zone).replace(tzinfo=UTC) != local_time

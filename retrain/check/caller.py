@@ -39,9 +39,10 @@ def check_caller(account: Account) -> Iterator[Finding]:
 
 
 def _find_principal_arn(account: Account) -> str:
-    """Find the ARN of the user or role behind the credentials.
+    """Find the ARN of the caller's user or role.
 
-    Credentials of a role belong to one of its sessions, but IAM can only simulate the role itself.
+    If the caller is the session of a role, we need the role itself, because IAM can't simulate the
+    permissions of a session.
     """
     if ":assumed-role/" not in account.caller_arn:
         return account.caller_arn

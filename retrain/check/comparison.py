@@ -1,8 +1,8 @@
 """Compares a deployed stack with AWS and with this checkout, and explains the differences.
 
 We leave the comparison to `pulumi preview --refresh`, because Pulumi knows every property of every
-resource. But it's all or nothing: if AWS denies a single read, for example, there's no plan. See
-docs/adr/0050-doctor-compares-with-pulumi.md.
+resource. But it's all or nothing: if AWS denies a single read, for example, we can't use the plan.
+See docs/adr/0050-doctor-compares-with-pulumi.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from retrain.check.preview import PreviewDocument
 
 TRIGGER_SUFFIXES = ("-schedule", build_function_name("", "start_on_export"))
-"""How the logical names of the schedule and the event rule end that start runs."""
+"""The ends of the logical names of the schedule and the event rule that start runs."""
 
 
 class Comparison(NamedTuple):
@@ -34,8 +34,8 @@ class Comparison(NamedTuple):
     resource_count: int = 0
     """The number of resources that were compared with AWS."""
     problem: str | None = None
-    """Why the stack couldn't be compared with AWS, or None. With a problem, `changes` has at most
-    what isn't deployed yet."""
+    """Why the stack couldn't be compared with AWS, or None if it was. If there's a problem,
+    `changes` contains nothing but what isn't deployed yet."""
 
 
 def compare(pipeline: ExaminedPipeline) -> Comparison | None:
@@ -96,8 +96,8 @@ def _format_errors(errors: Sequence[str]) -> str:
 def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
     """List what isn't deployed yet.
 
-    For this, Pulumi only compares this checkout with the stack's state, so it works without read
-    access to AWS. If even that fails, the list is empty.
+    Pulumi can do this without read access to AWS, because it only has to compare this checkout with
+    the stack's state. If even that fails, the list is empty.
     """
     try:
         preview = _run_preview(pipeline, refresh=False)
@@ -110,7 +110,7 @@ def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
 
 
 def _was_deployed_meanwhile(stack: str, preview: PreviewDocument) -> bool:
-    """Return True if the stack is being updated now, or has been since the preview was made."""
+    """Return True if the stack is being updated, or was updated since the preview began."""
     state = pulumi_cli.read_state(stack)
     if state.get("pending_operations"):
         return True
@@ -142,10 +142,10 @@ def explain_comparison(
 
 
 def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
-    """Explain the changes, beginning with what isn't deployed yet.
+    """Explain the changes, beginning with those that aren't deployed yet.
 
-    The command that undoes changes made by hand also deploys whatever isn't deployed yet, so users
-    must know about that first.
+    The operator has to know about these first, because the command that undoes changes made by hand
+    also deploys them.
     """
     not_deployed = [change for change in changes if change.kind == "not deployed"]
     by_hand = [change for change in changes if change.kind in ("deleted", "by hand")]
@@ -159,21 +159,21 @@ def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> I
         )
         yield Finding("warn", text)
 
-    yield from _explain_pauses(by_hand, pipeline)
-    yield from _explain_damage(by_hand, pipeline.deploy_command)
+    yield from _warn_of_pauses(by_hand, pipeline)
+    yield from _report_damage(by_hand, pipeline.deploy_command)
     yield from _count_consequences(len(changes) - len(not_deployed) - len(by_hand))
 
 
 def _count_consequences(consequence_count: int) -> Iterator[Finding]:
-    """Only count the changes that follow from others, because they need no attention."""
+    """Report the number of changes that follow from others. They need no attention of their own."""
     if consequence_count == 1:
         yield Finding("ok", "1 more change follows from these")
     elif consequence_count:
         yield Finding("ok", f"{consequence_count} more changes follow from these")
 
 
-def _explain_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
-    """Warn about an event rule that was turned off by hand, since a deployment would enable it."""
+def _warn_of_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
+    """Warn about an event rule that was turned off by hand, as a deployment would enable it."""
     for change in by_hand:
         # `check_schedule` already reports a schedule that is off.
         if _is_pause(change) and not change.resource.startswith("Schedule "):
@@ -184,7 +184,7 @@ def _explain_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> It
             yield Finding("warn", text, pipeline.command("resume"))
 
 
-def _explain_damage(by_hand: Sequence[Change], deploy_command: str) -> Iterator[Finding]:
+def _report_damage(by_hand: Sequence[Change], deploy_command: str) -> Iterator[Finding]:
     """Report what was deleted or changed by hand, except for pauses."""
     for change in by_hand:
         if change.kind == "deleted":
@@ -196,16 +196,17 @@ def _explain_damage(by_hand: Sequence[Change], deploy_command: str) -> Iterator[
 
 
 def _is_pause(change: Change) -> bool:
-    """Return True if somebody only turned off a trigger of runs, perhaps as a deliberate pause.
+    """Return True if somebody turned off a schedule or rule that starts runs.
 
-    For other schedules and rules it's damage: they watch the pipeline and report stopped runs.
+    That may be a deliberate pause. Any other schedule or rule must not be off, because the pipeline
+    would no longer be watched, or stopped runs would no longer be reported.
     """
     is_off = change.details == "state: ENABLED -> DISABLED"
     return change.kind == "by hand" and is_off and change.resource.endswith(TRIGGER_SUFFIXES)
 
 
 def _group_by_details(changes: Sequence[Change]) -> Iterator[str]:
-    """Describe the changes, grouping resources that changed in the same way."""
+    """Describe the changes, with one text for all resources that changed in the same way."""
     resources_by_details: dict[str, list[str]] = defaultdict(list)
     for change in changes:
         resources_by_details[change.details].append(change.resource)

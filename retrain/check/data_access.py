@@ -132,7 +132,7 @@ def _check_import_trust(
 def _choose_role_command(pipeline: ExaminedPipeline, manual_command: str) -> str:
     """Choose how to repair the import role: with a deployment, or with `manual_command`.
 
-    A deployment only repairs a role that the stack has created. It doesn't touch a role that the
+    A deployment only repairs a role that the stack created, but not an existing role that the
     stack's config names.
     """
     if pipeline.args is None or pipeline.args.import_role_arn is None:
@@ -141,7 +141,7 @@ def _choose_role_command(pipeline: ExaminedPipeline, manual_command: str) -> str
 
 
 def _check_import_permissions(account: Account, role_arn: str, role_name: str) -> Iterator[Finding]:
-    """Check that the import role may read the exports, and explain why if it may not."""
+    """Check that the import role may read the exports. If it may not, explain why."""
     pipeline = account.pipeline
     locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
     # The role doesn't need permissions for a KMS key:
@@ -164,7 +164,7 @@ def _build_put_policy_command(role_name: str, arns_by_action: Mapping[str, Seque
     """Build the command that adds an inline policy with these permissions to a role.
 
     `arns_by_action` should include permissions that the role already has, because the command
-    replaces an earlier policy of the same name.
+    overwrites an existing policy with the same name.
     """
     grants = {action: [action] for action in arns_by_action}
     policy = json.dumps(build_policy_document(grants, arns_by_action))
@@ -180,8 +180,8 @@ def check_keys(account: Account) -> Iterator[Finding]:
     if pipeline.args is None:
         return
 
-    # Both settings may name the same key. Collect all of a key's requirements first, because a
-    # single command replaces its whole policy.
+    # Both settings may name the same key. A command that repairs it replaces the whole key policy,
+    # so first collect everything that the policy has to allow.
     required_by_key: dict[str, list[RequiredAccess]] = defaultdict(list)
     if pipeline.args.data_kms_key_arn:
         key_arn = str(pipeline.args.data_kms_key_arn)
@@ -249,9 +249,10 @@ def _check_key(
 
 
 def check_export_events(account: Account) -> Iterator[Finding]:
-    """Check that buckets with ready markers send their events to EventBridge.
+    """Check that buckets send the events for new ready markers to EventBridge.
 
-    If `trigger.onExport` is set, such an event starts a run. Otherwise, there's nothing to check.
+    A ready marker is the object that an export job writes last. With `trigger.onExport`, its event
+    starts a run. Without that setting, there's nothing to check.
     """
     settings = account.pipeline.settings
     if not settings.get("triggerOnExport"):

@@ -1,7 +1,7 @@
 """Checks problems of a deployed pipeline that Pulumi's comparison doesn't reveal.
 
-For example, Pulumi doesn't notice that a function has failed, that an alarm has gone off, or that
-somebody has added a policy to a role that denies what the role needs.
+For example, Pulumi doesn't notice a function that has failed, an alarm that has gone off, or an
+additional policy of a role that denies what the role needs.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def check_functions(account: DeployedAccount) -> Iterator[Finding]:
 
 
 def check_roles(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that each role has the permissions that it needs, and explain why if it doesn't."""
+    """Check that each role has the permissions that it needs. If it doesn't, explain why."""
     denied_requests: dict[str, list[Request]] = defaultdict(list)
     for permission in _list_needed_permissions(account):
         denied_requests[permission.role_arn] += find_denied_requests(account, *permission)
@@ -70,7 +70,7 @@ def check_roles(account: DeployedAccount) -> Iterator[Finding]:
 def _check_role(
     account: DeployedAccount, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Report the permissions that a role lacks. If it has them all, report any added policies."""
+    """Report the permissions that a role lacks. If it has them all, warn about added policies."""
     if read_if_exists(account.client("iam").get_role, RoleName=role_name) is None:
         yield account.report_resource(role_name, "does not exist")
         return
@@ -115,7 +115,7 @@ def _list_needed_permissions(account: DeployedAccount) -> Iterator[NeededPermiss
 
 def _list_function_permissions(account: DeployedAccount) -> Iterator[NeededPermission]:
     """List the permissions that FUNCTION_CONFIGS defines for the latest code of each function."""
-    # The roles were created for the deployed settings. Those in the stack's file may differ.
+    # The roles were created for the deployed settings, from which the stack's file may differ.
     arns_by_kind = list_arns_by_kind(replace(account.pipeline, settings=account.target.settings))
     # Each function's first configuration belongs to its latest code.
     for deployed_config, *_ in account.function_configs.values():
@@ -154,9 +154,10 @@ def check_schedule(account: DeployedAccount) -> Iterator[Finding]:
 
 
 def check_other_pipelines(account: DeployedAccount) -> Iterator[Finding]:
-    """Warn about other pipelines with the same name.
+    """Warn about other pipelines with the same name, because the alarms and charts get mixed up.
 
-    One may be left over from a stack that was removed by force, without deleting its resources.
+    Such a pipeline may be left over from a stack that was removed by force, which doesn't delete
+    the stack's resources.
     """
     for machine_arn in account.other_state_machine_arns:
         text = (
@@ -222,10 +223,10 @@ def _check_subscriptions(pipeline: ExaminedPipeline, topic_arn: str) -> Iterator
 
 
 def _check_filters(access: Access, subscriptions: Sequence[Subscription]) -> Iterator[Finding]:
-    """Report subscriptions with a filter policy, because it may keep out messages from alarms.
+    """Report subscriptions with a filter policy, which may drop the messages of alarms.
 
-    Messages from alarms don't have attributes that a filter could match. If a filter applies to the
-    body instead, we can't tell from here what it lets through.
+    These messages don't have attributes that a filter could match. If a filter applies to the body
+    instead, we don't try to find out which messages it lets through.
     """
     filter_policies = read_filter_policies(access, subscriptions)
     confirmed = {subscription for subscription in subscriptions if subscription.is_confirmed}
@@ -259,10 +260,10 @@ def _check_emails(
 def _check_confirmations(
     topic_arn: str, subscriptions: Sequence[Subscription]
 ) -> Iterator[Finding]:
-    """Report unconfirmed subscriptions.
+    """Report subscriptions that aren't confirmed.
 
-    SNS doesn't send any messages to them until somebody follows the link in its first email. If at
-    least one other subscription is confirmed, it's only a warning.
+    SNS sends no messages to an address until somebody follows the link that it has sent there. If
+    at least one other subscription is confirmed, this is only a warning.
     """
     is_anybody_confirmed = any(subscription.is_confirmed for subscription in subscriptions)
     level: Level = "warn" if is_anybody_confirmed else "missing"
@@ -282,7 +283,10 @@ def _check_confirmations(
 def _report_recipients(
     pipeline: ExaminedPipeline, subscriptions: Sequence[Subscription]
 ) -> Iterator[Finding]:
-    """Say who gets the messages, or warn that nobody does and no deployment will change that."""
+    """Report who gets the messages.
+
+    Warn if nobody is subscribed, and the stack's file doesn't have an email address either.
+    """
     emails = pipeline.args.notifications.emails if pipeline.args else ()
     confirmed = [
         subscription.address for subscription in subscriptions if subscription.is_confirmed

@@ -1,8 +1,8 @@
 """Reads the resources of a deployed pipeline.
 
-They refer to each other: the state machine refers to its functions, its role and its log group, and
-a schedule to its target, its role and its queue. So we can find them by the state machine's ARN
-alone, without the stack's state.
+The resources refer to each other: a state machine refers to its functions, its role and its log
+group, and a schedule to its target, its role and its queue. So if we know the state machine, we can
+find the other resources without the stack's state.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PUBLISHED_VERSION_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]
 
 @dataclass(frozen=True)
 class DeployedAccount(Account):
-    """The input of checks of a deployed pipeline. Its resources are read once, and then cached."""
+    """The input of checks of a deployed pipeline. The pipeline's resources are read only once."""
 
     target: Target
     """The deployed pipeline."""
@@ -51,8 +51,8 @@ class DeployedAccount(Account):
     def schedules(self) -> Mapping[str, Any]:
         """Service -> the schedule that calls it, if the schedule exists.
 
-        Step Functions (`states`) has the schedule that starts runs, and Lambda (`lambda`) has the
-        one that invokes the watcher.
+        The schedule for Step Functions (`states`) starts runs, and the schedule for Lambda
+        (`lambda`) invokes the watcher.
         """
         schedules = {
             service: find_schedule(self.target, service) for service in ("states", "lambda")
@@ -113,7 +113,7 @@ class DeployedAccount(Account):
     def find_deployed_alarms(self, name: str) -> list[Any]:
         """Find deployed alarms by the end of their name, for example `run-failed`.
 
-        Alarms of other pipelines with the same name are left out.
+        This leaves out the alarms of other pipelines that have the same name as ours.
         """
         return [
             alarm
@@ -123,9 +123,9 @@ class DeployedAccount(Account):
 
     @cached_property
     def other_state_machine_arns(self) -> list[str]:
-        """The state machines of other pipelines with the same name.
+        """The state machines of other pipelines that have the same name as ours.
 
-        We find them by their `run-failed` alarms, which have a state machine's ARN as a dimension.
+        We find them with the `run-failed` alarms, whose dimension is the ARN of a state machine.
         """
         watched_arns = {
             dimension["Value"]

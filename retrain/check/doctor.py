@@ -1,4 +1,4 @@
-"""The command `doctor`: checks all that a pipeline needs, and prints commands that repair it.
+"""The command `doctor`: checks everything that a pipeline needs, and prints repair commands.
 
 A *check* is a function named `check_<title>` that yields *findings*. Checks aren't registered
 anywhere: we run every such function in the modules of PREREQUISITES, `resources` and `deployed`.
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 PREREQUISITES = (caller, readiness, data_access, deployment)
 """The modules whose checks don't need a deployed pipeline, in the order of the output."""
 MAX_NAMED = 3
-"""If a check has more findings without a problem, the output only counts them."""
+"""If a check has more `ok` findings than this, the output only counts them."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
 
 
@@ -195,7 +195,7 @@ def _print_results(results: Sequence[CheckResult]) -> None:
 
 
 def _explain_skipped_checks(pipeline: ExaminedPipeline) -> None:
-    """Say what wasn't checked. Otherwise, users would think that nothing is wrong with it."""
+    """Say what wasn't checked. Otherwise, the operator would think that no problem was found."""
     if pipeline.target is None:
         print_result("The deployed pipeline was not checked, because it was not found.")
     elif pipeline.stack is None:
@@ -206,7 +206,7 @@ def _explain_skipped_checks(pipeline: ExaminedPipeline) -> None:
 
 
 def _print_check(console: Console, title: str, findings: Sequence[Finding]) -> None:
-    """Print the findings of a check: first the problems, then all the rest in one line."""
+    """Print the findings of a check: first the problems, then all `ok` findings in one line."""
     _print_problems(console, title, [finding for finding in findings if finding.level != "ok"])
 
     ok_texts = [finding.text for finding in findings if finding.level == "ok"]
@@ -229,7 +229,7 @@ def _print_problems(console: Console, title: str, problems: Sequence[Finding]) -
 
 
 def _print_finding(console: Console, title: str, finding: Finding) -> None:
-    """Print a finding and its level, which is a colored symbol on a terminal, and a word elsewhere.
+    """Print a finding, with its level in front: a colored symbol on a terminal, or else a word.
 
     Long texts are wrapped to the console's width.
     """

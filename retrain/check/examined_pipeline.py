@@ -1,6 +1,6 @@
 """Finds the pipeline that a command examines, whether it's deployed or not.
 
-The *target* is the deployed pipeline. Without one, a pipeline only exists in its stack's file.
+The *target* is the deployed pipeline. If there's no target, all we know is the stack's file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from retrain.account.target import Target
 
 PLACEHOLDER_PREFIX = "00000000"
-"""The job prefix of a pipeline that isn't deployed, and so can't create jobs."""
+"""Stands in for the job prefix, which a pipeline only gets when it's deployed."""
 DEPLOYED_SETTINGS = ("prefix", "tags", "notifications")
 """The settings that are only complete after a deployment, such as the topic's ARN."""
 
@@ -88,8 +88,8 @@ class ExaminedPipeline:
     def deploy_command(self) -> str:
         """The command that deploys the pipeline, and creates its stack if necessary.
 
-        For a deployed pipeline, it includes `--refresh`. Otherwise, Pulumi would only compare with
-        the stack's state, and wouldn't notice what was deleted or changed by hand.
+        For a deployed pipeline, the command includes `--refresh`. Otherwise, Pulumi wouldn't notice
+        what was deleted or changed by hand, because it would only read the stack's state.
         """
         if self.lookup_error is None:
             return format_pulumi_command(self.stack, "up", "--refresh")
@@ -135,7 +135,7 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
     try:
         target = find_target(stack, None, access)
     except OperatorError as error:
-        # Perhaps it just isn't deployed yet, so let the command decide how bad this is.
+        # The pipeline may just not be deployed yet, which isn't a problem for every command.
         lookup_error = error
 
     settings = _build_settings(args, target)
@@ -152,9 +152,10 @@ def _find_deployed_pipeline(
 
 
 def _build_settings(args: RetrainingPipelineArgs, target: Target | None) -> Settings:
-    """Build the settings that a deployment of the stack's file would result in.
+    """Build the settings that the pipeline would have if the stack's file were deployed now.
 
-    Values that only a deployment creates, such as ARNs, come from the last one, if there was one.
+    Values that only a deployment can create, such as the topic's ARN, come from the last
+    deployment.
     """
     deployed: Mapping[str, Any] = {}
     if target is not None:
@@ -170,6 +171,6 @@ def _build_settings(args: RetrainingPipelineArgs, target: Target | None) -> Sett
     )
     settings |= {key: deployed[key] for key in DEPLOYED_SETTINGS if key in deployed}
 
-    # The deployed settings were JSON in the state machine's definition, so let these have only
-    # JSON's types as well. Otherwise, settings that mean the same might not be equal.
+    # The deployed settings were parsed from JSON, so convert these to JSON types, too. Otherwise, a
+    # tuple, for example, wouldn't be equal to the list that it became in the deployed settings.
     return cast("Settings", json.loads(json.dumps(settings)))

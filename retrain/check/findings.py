@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_SHOWN_TEXTS = 3
 Level: TypeAlias = Literal["ok", "warn", "missing"]
-"""Only `missing` is a problem, and results in a non-zero exit code."""
+"""Only `missing` makes `doctor` exit with a non-zero exit code."""
 
 
 class Finding(NamedTuple):
@@ -38,8 +38,8 @@ class Finding(NamedTuple):
 def build_finding(level: Level, message: Message, pipeline_options: Sequence[str]) -> Finding:
     """Turn a message from the pipeline's functions into a finding.
 
-    Functions don't know which options select the pipeline on the command line, so add those to the
-    message's command.
+    The functions don't know which command-line options select the pipeline, so we add these options
+    to the command in the message.
     """
     command = message.get("command")
     if command is not None:
@@ -48,7 +48,7 @@ def build_finding(level: Level, message: Message, pipeline_options: Sequence[str
 
 
 def shorten_list(texts: Sequence[str]) -> list[str]:
-    """Shorten a list of texts to fit into a line. The rest is only counted, like `5 more`."""
+    """Shorten a list, so that it fits into a line. If texts are left out, it ends with `5 more`."""
     shown = list(texts[:MAX_SHOWN_TEXTS])
     hidden_count = len(texts) - len(shown)
     if hidden_count:
@@ -73,9 +73,9 @@ class Account:
         return self.pipeline.access.client(service)
 
     def report_resource(self, name: str, problem: str | None) -> Finding:
-        """Report that a resource is ok, or that it has a problem, which a deployment would solve.
+        """Report that a resource is ok, or that it has a problem which a deployment would solve.
 
-        The problem follows the resource's name in a sentence, so it's a text like `does not exist`.
+        `problem` comes after the name in the finding's text, for example `does not exist`.
         """
         if problem is None:
             return Finding("ok", name)
@@ -83,9 +83,9 @@ class Account:
 
     @cached_property
     def run_view(self) -> RunView:
-        """What a run would find if it started now.
+        """What a run would read before planning if it started now.
 
-        If some of today's daily exports don't exist yet, this is the view of a run for yesterday.
+        If any of today's daily exports doesn't exist yet, the run is for yesterday's instead.
         """
         today_view = self._read_run_view({})
         daily_datasets = [
@@ -100,7 +100,7 @@ class Account:
         return self._read_run_view({"day": yesterday.isoformat()})
 
     def _read_run_view(self, request: RunRequest) -> RunView:
-        """Read what the plan function would find in a run with this request."""
+        """Read what the plan function would read in a run with this request."""
         run = identify_run(build_placeholder_execution(request))
         with redirect_function_clients(self.pipeline.access) as client:
             return read_view(client, self.pipeline.settings, run)

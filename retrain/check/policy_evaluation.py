@@ -1,7 +1,7 @@
 """Evaluates IAM policies like AWS does, and removes statements that deny a request.
 
-We need this for resource policies, such as a bucket's, because IAM's simulator can only tell what a
-role or a user may do, but not what a policy lets a service do.
+We need this for resource policies, such as a bucket's, because IAM's policy simulator only tells us
+what a role or a user may do, but not what a service may do.
 
 We don't know the values that some condition keys will have in a real request. If the result depends
 on such an *unknown key*, it's "uncertain".
@@ -89,7 +89,7 @@ def evaluate_policy(policy: Policy, request: Request) -> Verdict:
     deny_keys = _list_unknown_keys(policy, "Deny", request)
     allow_keys = _list_unknown_keys(policy, "Allow", request)
 
-    # An empty set means that a statement applies whatever the values of unknown keys are.
+    # A statement with an empty set of unknown keys certainly applies.
     if set() in deny_keys:
         return Verdict("denied")
     if not allow_keys:
@@ -124,7 +124,7 @@ def remove_denying_statements(policy: Policy, requests: Sequence[Request]) -> di
 
 
 def format_actions(actions: Iterable[str]) -> str:
-    """Format actions for a sentence. If there are many, some of them are only counted."""
+    """List actions in a text, without duplicates. If there are many, some are only counted."""
     return format_list(shorten_list(sorted(set(actions))))
 
 
@@ -136,7 +136,7 @@ def _denies_any(statement: Statement, requests: Sequence[Request]) -> bool:
 
 
 def _wrap_in_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
-    """Wrap a value in a list if it isn't one. In a policy, a single element may stand alone."""
+    """Wrap a value in a list if it isn't one, because a policy may omit the list around a value."""
     if isinstance(value, list):
         return value
     return [value]
@@ -145,7 +145,10 @@ def _wrap_in_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
 def _list_unknown_keys(
     policy: Policy, effect: Literal["Allow", "Deny"], request: Request
 ) -> list[set[str]]:
-    """List the unknown keys of each statement with this effect that may apply to a request."""
+    """List the sets of unknown keys of the statements that may apply to a request.
+
+    Statements with the opposite effect are left out.
+    """
     keys_by_statement = [
         _find_unknown_keys(statement, request)
         for statement in _wrap_in_list(policy["Statement"])
@@ -159,7 +162,7 @@ def _find_unknown_keys(statement: Statement, request: Request) -> set[str] | Non
 
     The set is empty if the statement certainly applies. Returns None if it certainly doesn't.
     """
-    if not _matches(statement, request):
+    if not _matches_request(statement, request):
         return None
 
     unknown_keys = set()
@@ -171,8 +174,8 @@ def _find_unknown_keys(statement: Statement, request: Request) -> set[str] | Non
     return unknown_keys
 
 
-def _matches(statement: Statement, request: Request) -> bool:
-    """Return True if a statement applies to a request, leaving its conditions aside."""
+def _matches_request(statement: Statement, request: Request) -> bool:
+    """Return True if a statement covers a request, unless its conditions rule that out."""
     return (
         _matches_principal(statement, request.principal)
         and _matches_element(statement, "Action", request.action)
@@ -183,7 +186,8 @@ def _matches(statement: Statement, request: Request) -> bool:
 def _matches_element(statement: Statement, element: str, requested: str) -> bool:
     """Return True if an element like `Action` or its opposite `NotAction` covers a requested value.
 
-    A statement may have neither. In a trust policy, for example, there's no `Resource`.
+    A statement without the element covers every value. Trust policies, for example, have no
+    `Resource`.
     """
     if element in statement:
         return _matches_any(statement[element], requested)
@@ -195,7 +199,7 @@ def _matches_principal(statement: Statement, principal: str) -> bool:
     """Return True if a statement's `Principal` or `NotPrincipal` covers a principal."""
     if "NotPrincipal" in statement:
         return principal not in _list_principals(statement["NotPrincipal"])
-    # A permissions boundary, for example, has no principal, because it applies to whoever has it.
+    # A role's own policies don't name a principal, because they always apply to that role.
     if "Principal" not in statement:
         return True
 
@@ -272,8 +276,8 @@ def _compare_values(expected: str, actual: str, *, is_pattern: bool) -> bool | N
     if "*" in expected and not is_pattern:
         return False
 
-    # We only know how the value begins, so compare that with the possible beginnings of the
-    # expected value. If one matches, the rest may match as well.
+    # We only know how the request's value begins. If a part of the expected value matches this
+    # prefix, the rest may match as well.
     known_prefix = actual.removesuffix("*")
     lengths = range(len(expected))
     if any(_matches_pattern(expected[:length], known_prefix) for length in lengths):
@@ -282,6 +286,7 @@ def _compare_values(expected: str, actual: str, *, is_pattern: bool) -> bool | N
 
 
 def _matches_any(patterns: Any, text: str) -> bool:  # noqa: ANN401  # JSON
+    """Return True if a text matches a single pattern, or any pattern in a list."""
     return any(_matches_pattern(pattern, text) for pattern in _wrap_in_list(patterns))
 
 

@@ -81,7 +81,7 @@ def list_errors(preview: PreviewDocument) -> list[str]:
 
 
 def find_modified_times(preview: PreviewDocument) -> dict[str, str]:
-    """Find when the state of each refreshed resource was last written. The keys are URNs."""
+    """Map the URN of each refreshed resource to the time when its state was last written."""
     states = _find_refreshed_states(preview)
     return {urn: state.get("modified", "") for urn, state in states.items()}
 
@@ -148,7 +148,8 @@ def _list_property_changes(
 ) -> Iterator[Change]:
     """Yield the changes of one property.
 
-    There are two if it was changed by hand and its new value isn't deployed yet either.
+    There are two changes if somebody changed the property by hand, and the program also has a new
+    value, which isn't deployed yet.
     """
     resource = _format_resource_name(step["urn"])
     cloud_value = _get_current_value(step["oldState"], name)
@@ -179,7 +180,7 @@ def _is_consequence(name: str, program: ResourceState, renamed_urns: AbstractSet
 
 
 def _get_current_value(resource_state: ResourceState, name: str) -> object:
-    """Look up the actual value of a property, which may be a default that isn't in the program."""
+    """Look up a property in the outputs, which also contain defaults, or else in the inputs."""
     return resource_state["outputs"].get(name, resource_state["inputs"].get(name, ABSENT))
 
 
@@ -189,7 +190,7 @@ def _describe_differences(name: str, old: object, new: object) -> str:
 
 
 def _list_differences(path: str, old: object, new: object) -> Iterator[str]:
-    """Yield a text for each difference, including those nested in lists and JSON documents."""
+    """Yield a text for each difference, even if it's deep inside a list or a JSON document."""
     old = _parse_if_json(old)
     new = _parse_if_json(new)
 
@@ -207,7 +208,7 @@ def _list_differences(path: str, old: object, new: object) -> Iterator[str]:
 
 
 def _parse_if_json(value: object) -> object:
-    """Parse a property that is a JSON document, such as a policy, and return any other as it is."""
+    """Parse a JSON document, such as a policy. Return any other value as it is."""
     if isinstance(value, str) and value.startswith(("{", "[")):
         with suppress(ValueError):
             return json.loads(value)

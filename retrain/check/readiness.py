@@ -1,7 +1,8 @@
 """Checks whether the datasets, solutions and campaigns are ready for a run and for a rollback.
 
-After a campaign is updated to a new version, the version is *on trial* there. If it fails a
-*probe*, or if an alarm goes off during its *bake*, the campaign is rolled back.
+After a campaign is updated to a new solution version, the version is *on trial*: a *probe* requests
+recommendations from the campaign, and alarms watch the version for some hours, during its *bake*.
+If the probe fails or an alarm goes off, the campaign is rolled back.
 """
 
 from __future__ import annotations
@@ -100,9 +101,9 @@ def check_way_back(account: Account) -> Iterator[Finding]:
 def _check_record(
     account: Account, snapshot: SolutionSnapshot, campaign_arn: str
 ) -> Iterator[Finding]:
-    """Check a campaign's deployment record, which runs keep in its tags.
+    """Check a campaign's deployment record, which runs keep in the campaign's tags.
 
-    It contains the version on trial, if any, and the version to roll back to.
+    The record contains the version on trial, if any, and the version to roll back to.
     """
     campaign_name = short_name(campaign_arn)
     solution_arn = snapshot.solution_settings["solutionArn"]
@@ -136,7 +137,7 @@ def _check_trial(account: Account, campaign_name: str, trial: Trial) -> Iterator
 def _check_rollback_target(
     account: Account, campaign_name: str, version_arn: str | None
 ) -> Finding:
-    """Check that the version to which a campaign would be rolled back is still usable.
+    """Check that the version to which a campaign would be rolled back still exists and is active.
 
     `version_arn` is None if the campaign doesn't have such a version yet.
     """
@@ -153,7 +154,7 @@ def _check_rollback_target(
         return Finding("ok", short_name(version_arn))
 
     text = f"{short_name(version_arn)} is {status}, so {campaign_name} cannot be rolled back to it"
-    # Training doesn't need an import, and without the next export, an import would be refused.
+    # Training doesn't need an import, which would be refused as long as there's no new export.
     start_command = account.pipeline.command("start", "--skip-import", "--force")
     return Finding("missing", text, start_command)
 
@@ -175,8 +176,8 @@ def check_bakes(account: Account) -> Iterator[Finding]:
 def _check_bake_alarm(account: Account, alarm_name: str) -> Iterator[Finding]:
     """Check that an alarm exists, and isn't in ALARM before a bake has even begun."""
     (alarm,) = read_alarms(account.client("cloudwatch"), [alarm_name])
-    # If the alarm doesn't exist or couldn't be read, its time is this default, and its state is a
-    # text that says why.
+    # If the alarm doesn't exist or couldn't be read, `state_changed_at` keeps this default, and
+    # `state` is a text that says why.
     if alarm.state_changed_at == LONG_AGO:
         text = (
             f"the alarm {alarm_name} {alarm.state}, so it moves nothing back; create the alarm, or "

@@ -1,6 +1,6 @@
 """Checks whether the policies of buckets, keys, topics and roles let AWS services use them.
 
-If a policy doesn't, we build one that does, and the command that replaces the current policy.
+If a policy doesn't, we build one that does, and a command that replaces the current policy with it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from retrain.check.policy_evaluation import Policy, RequestContext, Result
 
 NO_POLICY: Policy = {"Version": "2012-10-17", "Statement": []}
-"""Stands in for the policy of a resource without one."""
+"""Stands in for the missing policy of a resource."""
 
 
 class RequiredAccess(NamedTuple):
@@ -87,7 +87,7 @@ def build_personalize_access(
 def build_account_access(
     environment: Environment, actions: Sequence[str], arn: str
 ) -> RequiredAccess:
-    """Describe the access with which a key's policy leaves the decision to IAM policies.
+    """Describe the access that a key policy needs in order to leave the decision to IAM policies.
 
     Without it, the account's roles couldn't use the key, even if their own policies allowed that.
     """
@@ -143,7 +143,7 @@ def assess_policy(
 
 
 class _Decision(NamedTuple):
-    """A request that a policy was evaluated for, and who would send it."""
+    """A request for which a policy was evaluated, and the principal that would send it."""
 
     principal_name: str
     request: Request
@@ -164,13 +164,13 @@ def _evaluate_access(
 
 
 def _format_calls(decisions: Sequence[_Decision]) -> str:
-    """Say who makes which calls, as in `Personalize call s3:GetObject`, to follow "let"."""
+    """Format what comes after "let" in a sentence, as in `Personalize call s3:GetObject`."""
     actions = format_actions(decision.request.action for decision in decisions)
     return f"{_format_principals(decisions)} call {actions}"
 
 
 def _format_principals(decisions: Sequence[_Decision]) -> str:
-    """List the principals of some decisions, each one once."""
+    """Name the principals of the decisions, without duplicates."""
     # Unlike a set, a dict preserves the order.
     names = dict.fromkeys(decision.principal_name for decision in decisions)
     return format_list(list(names))

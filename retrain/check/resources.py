@@ -96,7 +96,7 @@ def check_alarms(account: DeployedAccount) -> Iterator[Finding]:
 
 
 def _find_alarm_problem(account: DeployedAccount, alarm: Alarm) -> str | None:
-    """Explain why an alarm would never send a message, or return None if it would."""
+    """Explain why an alarm couldn't send a message. Return None if it could."""
     topic_arn = account.pipeline.topic_arn
     notifies_topic = any(
         topic_arn in deployed_alarm["AlarmActions"] and deployed_alarm["ActionsEnabled"]
@@ -105,7 +105,7 @@ def _find_alarm_problem(account: DeployedAccount, alarm: Alarm) -> str | None:
     if not notifies_topic:
         return "does not exist or does not notify the topic"
 
-    # An alarm with a pattern counts log records, so it depends on a metric filter of the log group.
+    # An alarm with a pattern counts log records, so it depends on a log group's metric filter.
     if not alarm.pattern:
         return None
     response = account.client("logs").describe_metric_filters(

@@ -1,8 +1,8 @@
 """Finds permissions that roles and users lack, and the policies that are to blame.
 
-A stack gives each role a single inline policy, named after the role. Anything else is an *added
-policy*: somebody has added it by hand, and Pulumi doesn't notice it. Roles may also have a
-permissions boundary, which is from the stack only if the stack's config names it.
+A stack gives each role a single inline policy, named after the role. Any other policy is an *added
+policy*: somebody added it by hand, which Pulumi doesn't notice. Roles may also have a permissions
+boundary, which only comes from the stack if the stack's config names it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def find_denied_requests(
 ) -> list[Request]:
     """Find which of these actions on these resources a role or a user isn't allowed to perform.
 
-    If the role doesn't exist, the list is empty, because another finding says so.
+    If the role doesn't exist, the list is empty, because another finding reports that.
     """
     if not arns:
         return []
@@ -55,7 +55,7 @@ def find_denied_requests(
         Request(principal_arn, result["EvalActionName"], arn, {})
         for result in results or ()
         if _is_denied(result)
-        # The decision is about all resources at once, so assume that each of them is affected.
+        # The simulator returns one decision for all resources, so assume that it applies to each.
         for arn in arns
     ]
 
@@ -63,9 +63,9 @@ def find_denied_requests(
 def _simulate_actions(
     account: Account, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
 ) -> list[Mapping[str, Any]]:
-    """Let IAM's policy simulator decide about each action for a role or a user.
+    """Ask IAM's policy simulator whether a role or a user may perform each of the actions.
 
-    If the decision differs between the resources, the result has the most restrictive one:
+    If the answer differs between resources, IAM returns the most restrictive decision:
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
     paginator = account.client("iam").get_paginator("simulate_principal_policy")
@@ -84,8 +84,8 @@ def _simulate_actions(
 def _is_denied(result: Mapping[str, Any]) -> bool:
     """Return True if the simulator is certain that an action is denied.
 
-    If it lacks the value of a condition key, such as aws:PrincipalOrgID, we give the action the
-    benefit of the doubt.
+    If the simulator lacks the value of a condition key, such as aws:PrincipalOrgID, we assume that
+    the action is allowed.
     """
     return result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
 
