@@ -154,7 +154,7 @@ ExportDateOption: TypeAlias = Annotated[
 
 
 def _parse_endpoint(url: str) -> str:
-    """Reject an endpoint that boto3 can't use. Otherwise, only the first request would fail."""
+    """Check an endpoint's URL, so that a bad one is rejected before boto3 sends any request."""
     if not (url.startswith(("http://", "https://")) and is_valid_endpoint_url(url)):
         raise typer.BadParameter(
             f"{url!r} is not the address of an endpoint; write for example http://127.0.0.1:4566"

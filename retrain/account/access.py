@@ -52,9 +52,7 @@ class Access:
     endpoint_url: str | None = None
 
     def in_region(self, region: str, subject: str) -> Access:
-        """Return a copy for this region.
-
-        `subject` is what the region belongs to, for example a state machine.
+        """Return a copy of this access for the region of `subject`, for example a state machine.
 
         Raises OperatorError if the operator chose a different region with `--region`.
         """

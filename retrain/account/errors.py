@@ -1,6 +1,6 @@
 """Exit codes, and the errors that end a command with a one-line message instead of a traceback.
 
-Each message ends with a *hint*, which says what the operator can do about the error.
+Most messages end with a *hint*, which says what the operator can do about the error.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ The first match wins, so subclasses come before their base classes."""
 
 
 class OperatorError(Exception):
-    """An error that ends a command with a one-line message, which includes a hint.
+    """An error that ends a command with a one-line message, usually with a hint.
 
-    Before the command can run, the operator has to correct its arguments, the config or the
-    credentials. Another exit code needs a subclass.
+    This base class is for problems that the operator has to solve before the command can run, for
+    example in the arguments, the config or the credentials.
     """
 
     exit_code = EXIT_UNUSABLE
@@ -88,7 +88,7 @@ class OperatorError(Exception):
 
 
 class FailedError(OperatorError):
-    """An error that ends a valid command, which didn't achieve what the operator asked for."""
+    """An error that ends a valid command if it didn't achieve what the operator asked for."""
 
     exit_code = EXIT_FAILED
 

@@ -38,7 +38,7 @@ def build_request(**values: object) -> RunRequest:
 def build_placeholder_execution(request: RunRequest) -> StartedExecution:
     """Build a placeholder for an execution that starts now.
 
-    It lets a command check the input of a run, or plan the run, without starting an execution.
+    With this placeholder, a command can check a run's input or plan the run without starting it.
     """
     return {
         "request": request,

@@ -107,6 +107,7 @@ def wrap_text(text: str, width: int) -> list[str]:
 
 
 def _wrap_line(line: str, width: int) -> list[str]:
+    """Wrap a single line between words, but not inside commands in backticks."""
     # textwrap doesn't break lines at no-break spaces, so temporarily use these inside commands.
     unbreakable = COMMAND.sub(lambda command: command[0].replace(" ", NO_BREAK_SPACE), line)
     parts = textwrap.wrap(unbreakable, width, break_long_words=False, break_on_hyphens=False)

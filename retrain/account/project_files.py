@@ -180,7 +180,7 @@ def _format_values(values: Mapping[str, object], project_name: str, file: Path) 
 
 
 def _check_mapping(value: object, path: str) -> dict[str, object]:
-    """Return a value that must be a mapping. Null stands for an empty mapping.
+    """Check that a value is a mapping, and return it. Null stands for an empty mapping.
 
     Raises OperatorError if the value is anything else.
     """

@@ -94,10 +94,10 @@ def _format_errors(errors: Sequence[str]) -> str:
 
 
 def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
-    """List what isn't deployed yet.
+    """List what isn't deployed yet, or nothing if that fails, too.
 
-    Pulumi can do this without read access to AWS, because it only has to compare this checkout with
-    the stack's state. If even that fails, the list is empty.
+    This works without read access to AWS, because Pulumi only compares this checkout with the
+    stack's state.
     """
     try:
         preview = _run_preview(pipeline, refresh=False)
@@ -144,8 +144,8 @@ def explain_comparison(
 def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Explain the changes, beginning with those that aren't deployed yet.
 
-    The operator has to know about these first, because the command that undoes changes made by hand
-    also deploys them.
+    The command that undoes changes made by hand also deploys these, so the operator has to know
+    about them first.
     """
     not_deployed = [change for change in changes if change.kind == "not deployed"]
     by_hand = [change for change in changes if change.kind in ("deleted", "by hand")]
@@ -159,20 +159,20 @@ def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> I
         )
         yield Finding("warn", text)
 
-    yield from _warn_of_pauses(by_hand, pipeline)
+    yield from _warn_about_pauses(by_hand, pipeline)
     yield from _report_damage(by_hand, pipeline.deploy_command)
-    yield from _count_consequences(len(changes) - len(not_deployed) - len(by_hand))
+    yield from _report_consequences(len(changes) - len(not_deployed) - len(by_hand))
 
 
-def _count_consequences(consequence_count: int) -> Iterator[Finding]:
-    """Report the number of changes that follow from others. They need no attention of their own."""
+def _report_consequences(consequence_count: int) -> Iterator[Finding]:
+    """Report how many changes follow from others. We don't list them, as they need no attention."""
     if consequence_count == 1:
         yield Finding("ok", "1 more change follows from these")
     elif consequence_count:
         yield Finding("ok", f"{consequence_count} more changes follow from these")
 
 
-def _warn_of_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
+def _warn_about_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Warn about an event rule that was turned off by hand, as a deployment would enable it."""
     for change in by_hand:
         # `check_schedule` already reports a schedule that is off.
@@ -196,10 +196,10 @@ def _report_damage(by_hand: Sequence[Change], deploy_command: str) -> Iterator[F
 
 
 def _is_pause(change: Change) -> bool:
-    """Return True if somebody turned off a schedule or rule that starts runs.
+    """Return True if somebody turned off the schedule or the rule that starts runs.
 
-    That may be a deliberate pause. Any other schedule or rule must not be off, because the pipeline
-    would no longer be watched, or stopped runs would no longer be reported.
+    That may be a deliberate pause. But nobody should turn off any other schedule or rule, because
+    these watch the pipeline and report stopped runs.
     """
     is_off = change.details == "state: ENABLED -> DISABLED"
     return change.kind == "by hand" and is_off and change.resource.endswith(TRIGGER_SUFFIXES)

@@ -154,7 +154,7 @@ def check_schedule(account: DeployedAccount) -> Iterator[Finding]:
 
 
 def check_other_pipelines(account: DeployedAccount) -> Iterator[Finding]:
-    """Warn about other pipelines with the same name, because the alarms and charts get mixed up.
+    """Warn about other pipelines with the same name, because their alarms and charts mix with ours.
 
     Such a pipeline may be left over from a stack that was removed by force, which doesn't delete
     the stack's resources.
@@ -262,8 +262,8 @@ def _check_confirmations(
 ) -> Iterator[Finding]:
     """Report subscriptions that aren't confirmed.
 
-    SNS sends no messages to an address until somebody follows the link that it has sent there. If
-    at least one other subscription is confirmed, this is only a warning.
+    SNS sends no messages to an address until somebody follows the confirmation link. If another
+    subscription is confirmed, that's only a warning, because at least somebody gets the messages.
     """
     is_anybody_confirmed = any(subscription.is_confirmed for subscription in subscriptions)
     level: Level = "warn" if is_anybody_confirmed else "missing"
@@ -285,7 +285,8 @@ def _report_recipients(
 ) -> Iterator[Finding]:
     """Report who gets the messages.
 
-    Warn if nobody is subscribed, and the stack's file doesn't have an email address either.
+    If there's no subscription, and no email address in the stack's file either, warn that nobody
+    gets them.
     """
     emails = pipeline.args.notifications.emails if pipeline.args else ()
     confirmed = [

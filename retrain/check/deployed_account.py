@@ -31,7 +31,7 @@ PUBLISHED_VERSION_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]
 
 @dataclass(frozen=True)
 class DeployedAccount(Account):
-    """The input of checks of a deployed pipeline. The pipeline's resources are read only once."""
+    """The input of the checks of a deployed pipeline, whose resources are read only once."""
 
     target: Target
     """The deployed pipeline."""
@@ -95,8 +95,8 @@ class DeployedAccount(Account):
     def _list_function_arns(self) -> set[str]:
         """List the functions and versions that the state machine, event rules and schedule invoke.
 
-        For each version, this includes the function's ARN without a version, which stands for its
-        latest code.
+        For each version, the result also contains the ARN without the version's number, which
+        stands for the function's latest code.
         """
         arns = {*self.published_version_arns, *chain.from_iterable(self.rule_target_arns.values())}
         arns.update(version_arn.rpartition(":")[0] for version_arn in self.published_version_arns)
@@ -111,9 +111,9 @@ class DeployedAccount(Account):
         return {config["LoggingConfig"]["LogGroup"] for config in configs}
 
     def find_deployed_alarms(self, name: str) -> list[Any]:
-        """Find deployed alarms by the end of their name, for example `run-failed`.
+        """Find our deployed alarms by a name from `components/alarms.py`, such as `run-failed`.
 
-        This leaves out the alarms of other pipelines that have the same name as ours.
+        Alarms of other pipelines that have the same name as ours are left out.
         """
         return [
             alarm

@@ -48,7 +48,7 @@ def build_finding(level: Level, message: Message, pipeline_options: Sequence[str
 
 
 def shorten_list(texts: Sequence[str]) -> list[str]:
-    """Shorten a list, so that it fits into a line. If texts are left out, it ends with `5 more`."""
+    """Keep the first texts, and replace the others by a count, such as `5 more`, to save space."""
     shown = list(texts[:MAX_SHOWN_TEXTS])
     hidden_count = len(texts) - len(shown)
     if hidden_count:
@@ -73,7 +73,7 @@ class Account:
         return self.pipeline.access.client(service)
 
     def report_resource(self, name: str, problem: str | None) -> Finding:
-        """Report that a resource is ok, or that it has a problem which a deployment would solve.
+        """Build a finding for a resource: ok, or with a problem that a deployment would solve.
 
         `problem` comes after the name in the finding's text, for example `does not exist`.
         """
@@ -83,9 +83,9 @@ class Account:
 
     @cached_property
     def run_view(self) -> RunView:
-        """What a run would read before planning if it started now.
+        """What a run would read in order to plan its work, if it started now.
 
-        If any of today's daily exports doesn't exist yet, the run is for yesterday's instead.
+        If some of today's daily exports don't exist yet, we read those of yesterday instead.
         """
         today_view = self._read_run_view({})
         daily_datasets = [

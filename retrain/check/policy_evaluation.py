@@ -124,7 +124,7 @@ def remove_denying_statements(policy: Policy, requests: Sequence[Request]) -> di
 
 
 def format_actions(actions: Iterable[str]) -> str:
-    """List actions in a text, without duplicates. If there are many, some are only counted."""
+    """Format a list of actions for a message, without duplicates. A long list is shortened."""
     return format_list(shorten_list(sorted(set(actions))))
 
 
@@ -145,10 +145,7 @@ def _wrap_in_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
 def _list_unknown_keys(
     policy: Policy, effect: Literal["Allow", "Deny"], request: Request
 ) -> list[set[str]]:
-    """List the sets of unknown keys of the statements that may apply to a request.
-
-    Statements with the opposite effect are left out.
-    """
+    """Find the unknown keys of each statement with this effect that may apply to a request."""
     keys_by_statement = [
         _find_unknown_keys(statement, request)
         for statement in _wrap_in_list(policy["Statement"])

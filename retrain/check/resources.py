@@ -28,7 +28,7 @@ def check_settings(account: DeployedAccount) -> Iterator[Finding]:
 
 
 def check_schedules(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that both schedules exist, and that the watcher's is enabled."""
+    """Check that both schedules exist, and that the watcher's schedule is enabled."""
     for service, purpose in (("states", "starts runs"), ("lambda", "watches the pipeline")):
         name = f"the schedule that {purpose}"
         schedule = account.schedules.get(service)
@@ -71,7 +71,7 @@ def check_logs(account: DeployedAccount) -> Iterator[Finding]:
 
 
 def check_queue(account: DeployedAccount) -> Iterator[Finding]:
-    """Check that the dead-letter queue for runs that couldn't be started exists."""
+    """Check that the schedule's dead-letter queue exists. It gets runs that couldn't be started."""
     schedule = account.schedules.get("states", {"Target": {}})
     dead_letter_config = schedule["Target"].get("DeadLetterConfig")
     if dead_letter_config:
@@ -81,7 +81,7 @@ def check_queue(account: DeployedAccount) -> Iterator[Finding]:
 
 
 def _report_existence(account: DeployedAccount, name: str, *, exists: bool) -> Finding:
-    """Report that a resource is ok if it exists, or that a deployment has to create it again."""
+    """Build a finding: ok if a resource exists, or else with the command that creates it again."""
     if exists:
         return Finding("ok", name)
     return account.report_resource(name, "does not exist")
