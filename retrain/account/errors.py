@@ -22,7 +22,7 @@ EXIT_CLOSED_OUTPUT = 141
 """What a shell reports if the reader of a pipe is gone (128 plus SIGPIPE)."""
 
 AWS_ERRORS = (exceptions.BotoCoreError, exceptions.ClientError)
-"""The base classes of everything that boto3 raises."""
+"""The base classes of all exceptions that boto3 raises."""
 DENIED_CODES = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 LOG_IN_HINT = "log in again, for example with `aws sso login`, or choose others with --profile"
 MESSAGES_BY_CODE: Mapping[Sequence[str], str] = {

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from retrain.account.access import Access
 
 CLIENT_FACTORIES = (aws.personalize_read_client, aws.s3, aws.stepfunctions, aws.scheduler)
-"""The functions that create the clients, and cache them. Only the clients that read are listed,
-because no command runs the part of a function that writes."""
+"""The factories of the functions' boto3 clients, which they cache. We only need the clients that
+read, because no command runs a function's code that writes."""
 
 
 @contextmanager

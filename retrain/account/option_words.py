@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from functions.run.execution_input import InputProblem
 
 PLACEHOLDER_ARN = "arn:aws:states:::execution:none:none"
-"""The ARN of an execution that was never started. Neither checking an input nor planning depends on
-the ARN."""
+"""The ARN of an execution that is never started. To check an input or plan a run, the ARN doesn't
+matter."""
 OPTION_NAMES = {
     "skipImport": "--skip-import",
     "force": "--force",

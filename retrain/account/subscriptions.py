@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from retrain.account.access import Access
 
 NO_FILTER = "{}"
-"""The filter policy of a subscription whose filter was removed, because SNS keeps the attribute."""
+"""A filter policy that was removed. SNS empties the attribute, but doesn't delete it."""
 
 
 class Subscription(NamedTuple):

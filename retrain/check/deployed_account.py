@@ -85,8 +85,7 @@ class DeployedAccount(Account):
         """
         client = self.client("lambda")
         configs_by_name = defaultdict(list)
-        # The latest code is read first, because an ARN without a version sorts before those with
-        # one.
+        # Sort the ARNs, so that the latest code comes first: its ARN lacks the version's number.
         for arn in sorted(self._list_function_arns()):
             config = read_if_exists(client.get_function_configuration, FunctionName=arn)
             configs_by_name[arn.split(":")[6]].append(config)

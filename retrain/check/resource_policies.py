@@ -102,7 +102,7 @@ def build_alarm_access(
     context = {
         **build_service_context(environment, "cloudwatch"),
         "aws:sourcearn": build_arn(environment, "cloudwatch", "alarm:any"),
-        # A topic's default policy allows the account's requests by this condition key.
+        # A topic's default policy uses this condition key to allow the account's requests.
         "aws:sourceowner": environment.account,
     }
 
