@@ -83,7 +83,10 @@ def adopt(
 
 
 def _choose_file(stack: str, *, may_overwrite: bool) -> Path:
-    """Choose the path of the new stack file. Raise OperatorError if it already exists."""
+    """Return the path of the stack file to write.
+
+    Raises OperatorError if the file already exists, unless it may be overwritten.
+    """
     stack_file = build_stack_file_path(stack)
     if os.path.lexists(stack_file) and not may_overwrite:
         raise OperatorError(
@@ -94,7 +97,7 @@ def _choose_file(stack: str, *, may_overwrite: bool) -> Path:
 
 
 def _parse_group_arn(group_arn: str) -> Arn:
-    """Parse the ARN of a dataset group. Raise OperatorError if it isn't one."""
+    """Parse `--dataset-group-arn`. Raise OperatorError if it isn't the ARN of a dataset group."""
     error = DATASET_GROUP(group_arn)
     arn = parse_arn(group_arn)
     if arn is None or error:
@@ -108,14 +111,14 @@ def _parse_group_arn(group_arn: str) -> Arn:
 
 def _format_file(group: Arn, adopted: AdoptedGroup) -> str:
     """Format the stack file, with a to-do list for the first run at the top."""
-    # The provider then refuses to deploy the stack to a different account by mistake.
+    # With allowedAccountIds, the AWS provider refuses to deploy the stack to another account.
     provider_config = {"aws:region": group.region, "aws:allowedAccountIds": [group.account]}
     introduction = [
         f"Written by `retrain adopt` from the dataset group {group.name}.",
         "docs/configuration.md in the repository explains all keys.",
     ]
     if adopted.notes:
-        introduction += ["Before the first run:", *_list_notes(adopted)]
+        introduction += ["Before the first run:", *_format_notes(adopted)]
 
     project = read_project_name(pulumi_cli.PROJECT_DIR)
     return format_stack_file(project, provider_config, adopted.config, introduction)
@@ -139,7 +142,7 @@ def _print_files(
     print_result("\n".join([f"{file_name} has:", *_list_contents(adopted.config)]))
 
     if adopted.notes:
-        print_result("\n".join(["", "Before the first run:", *_list_notes(adopted)]))
+        print_result("\n".join(["", "Before the first run:", *_format_notes(adopted)]))
     if problems:
         print_result("\n".join(["", *problems, f"Correct {file_name} before you go on."]))
 
@@ -155,13 +158,13 @@ def _list_contents(config: Config) -> Iterator[str]:
             yield f"  update {short_name(campaign['campaignArn'])}"
 
 
-def _list_notes(adopted: AdoptedGroup) -> list[str]:
-    """Turn the notes into list items."""
+def _format_notes(adopted: AdoptedGroup) -> list[str]:
+    """Format each note as an item of a bulleted list."""
     return [f"- {note}" for note in adopted.notes]
 
 
 def _print_next_steps(stack: str, access: Access, *, is_new_project: bool) -> None:
-    """Print what to do next, step by step, until the stack is deployed."""
+    """Print the commands that lead from the new stack file to a deployed stack, in order."""
     print_result(
         f"\nIn Pulumi.{stack}.yaml, set retrainingRate, timezone and notifications, and check the "
         "user of each probe. Then:"
@@ -176,7 +179,7 @@ def _print_next_steps(stack: str, access: Access, *, is_new_project: bool) -> No
         "deploy it": ["pulumi", "up", "--stack", stack],
     }
     if not is_new_project:
-        # This command is running in a checkout, so its requirements are already installed.
+        # The existing project is a checkout, whose requirements are installed already.
         del commands["install the requirements"]
 
     for purpose, words in commands.items():

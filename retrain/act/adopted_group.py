@@ -38,11 +38,11 @@ PREFERRED_METRICS = (
 )
 """Metrics for a quality gate, in order of preference. A solution has only some of them."""
 RANKED_ITEM_COUNT = 3
-"""How many items the probe of a ranking sends. It needs at least one."""
+"""How many items a probe sends to a ranking campaign. The request needs at least one."""
 
 
 class AdoptedGroup(NamedTuple):
-    """A config that retrains the solutions of a dataset group, and notes for the operator."""
+    """A config that retrains the solutions of a dataset group, with notes for the operator."""
 
     config: Config
     notes: list[str]
@@ -50,7 +50,10 @@ class AdoptedGroup(NamedTuple):
 
 
 class GroupConfigBuilder:
-    """Builds a config for a dataset group, and collects notes for the operator on the way."""
+    """Builds a pipeline config for a dataset group.
+
+    A method that leaves something out of the config also adds a note for the operator.
+    """
 
     def __init__(self, client: PersonalizeClient, s3: S3Client, group_arn: str) -> None:
         self._client = client
@@ -59,13 +62,14 @@ class GroupConfigBuilder:
         self._notes: list[str] = []
 
     def build(self) -> AdoptedGroup:
-        """Build the config.
+        """Build the config, and return it with all notes.
 
-        Raises OperatorError if the group doesn't exist, or if no dataset has ever been imported.
+        Raises OperatorError if the group doesn't exist, or if none of its datasets was ever
+        imported from S3.
         """
         self._require_group()
         import_jobs = self._read_last_imports()
-        solution_arns = self._list_solution_arns()
+        solution_arns = self._choose_solutions()
         probe_values = self._read_probe_values(import_jobs.values())
 
         datasets = {key: self._build_dataset(key, job) for key, job in import_jobs.items()}
@@ -96,9 +100,10 @@ class GroupConfigBuilder:
             ) from error
 
     def _read_last_imports(self) -> dict[str, DatasetImportJobTypeDef]:
-        """Map each dataset's config key to its last successful import job.
+        """Map the config key of each dataset to the dataset's last successful import job.
 
-        Datasets without one are left out, because we don't know where their exports are.
+        Datasets without an import job are left out, because we don't know where their exports are.
+        Raises OperatorError if no dataset has an import job.
         """
         import_jobs = {}
         for key, dataset_arn in self._list_datasets().items():
@@ -122,7 +127,7 @@ class GroupConfigBuilder:
             raise OperatorError("; ".join([lack, *self._notes]))
 
     def _list_datasets(self) -> dict[str, str]:
-        """Map each dataset's config key to its ARN, in the order of the fields in DatasetsArgs."""
+        """Map the config key of each dataset to its ARN, in the order of DatasetsArgs."""
         pages = self._client.get_paginator("list_datasets").paginate(
             datasetGroupArn=self._group_arn
         )
@@ -152,7 +157,10 @@ class GroupConfigBuilder:
         return response["datasetImportJob"]
 
     def _build_dataset(self, key: str, job: DatasetImportJobTypeDef) -> Config:
-        """Configure a dataset like its last import, and note if the location contains a date."""
+        """Build the settings of a dataset from its last import job.
+
+        Add a note if the location contains a date, because the next export may have another one.
+        """
         location = job["dataSource"]["dataLocation"]
         if DAY_PATTERN.search(location):
             dated_location = DAY_PATTERN.sub(DATE_PLACEHOLDER, location)
@@ -165,13 +173,14 @@ class GroupConfigBuilder:
         return {"datasetArn": job["datasetArn"], "dataLocation": location, "importMode": mode}
 
     def _build_import_role(self, import_jobs: Iterable[DatasetImportJobTypeDef]) -> Config:
-        """Configure the import role if all jobs had the same one, or return {}.
+        """Build the setting of the import role, or return {} unless all jobs used the same role.
 
-        Without an import role in its config, the stack creates one.
+        A stack whose config has no import role creates one itself.
         """
         role_arns = set()
         for job in import_jobs:
-            # Ignore jobs that a run created, because their role may be deleted with its stack.
+            # Ignore import jobs that a run created. Their role may belong to another stack, and be
+            # deleted together with that stack.
             if RUN_TAG not in read_tags(self._client, job["datasetImportJobArn"]):
                 role_arns.add(job["roleArn"])
 
@@ -179,12 +188,12 @@ class GroupConfigBuilder:
             return {}
         return {"importRoleArn": role_arns.pop()}
 
-    def _list_solution_arns(self) -> list[str]:
-        """List the ACTIVE solutions, and note if there are none."""
+    def _choose_solutions(self) -> list[str]:
+        """Choose all ACTIVE solutions, and return their ARNs. Add a note if there are none."""
         pages = self._client.get_paginator("list_solutions").paginate(
             datasetGroupArn=self._group_arn
         )
-        solution_arns = self._list_active_arns("solution", pages)
+        solution_arns = self._choose_active_arns("solution", pages)
 
         if not solution_arns:
             self._notes.append(
@@ -193,10 +202,10 @@ class GroupConfigBuilder:
             )
         return solution_arns
 
-    def _list_active_arns(self, resource_type: str, pages: Iterable[Any]) -> list[str]:
-        """List the ARNs of ACTIVE resources, sorted, and note which other ones are left out.
+    def _choose_active_arns(self, resource_type: str, pages: Iterable[Any]) -> list[str]:
+        """Return the ARNs of all ACTIVE resources, sorted. Add a note for each other resource.
 
-        `resource_type` is the prefix of the keys in the responses, for example `campaign`.
+        `resource_type` is how the keys in the responses begin, for example `campaign`.
         """
         status_by_arn = {
             summary[f"{resource_type}Arn"]: summary["status"]
@@ -213,7 +222,7 @@ class GroupConfigBuilder:
         return active_arns
 
     def _build_solution(self, solution_arn: str, probe_values: Config) -> Config:
-        """Configure a solution with its campaigns, their probe and a quality gate."""
+        """Build the settings of a solution, with its campaigns, their probe, and a quality gate."""
         solution = self._client.describe_solution(solutionArn=solution_arn)["solution"]
         recipe = find_recipe(short_name(solution.get("recipeArn", "")))
 
@@ -233,9 +242,9 @@ class GroupConfigBuilder:
         return {**config, **gate}
 
     def _build_gate(self, solution: SolutionTypeDef, recipe: Recipe | None) -> Config:
-        """Configure a quality gate for the first of PREFERRED_METRICS that the solution has.
+        """Build a quality gate for the first of PREFERRED_METRICS that the solution has.
 
-        If it has none of them, the gate is turned off, and a note says why.
+        If the solution has none of these metrics, turn its quality gate off and add a note.
         """
         metrics = self._list_metrics(solution["solutionArn"], recipe)
         for metric in PREFERRED_METRICS:
@@ -249,7 +258,7 @@ class GroupConfigBuilder:
         return {"qualityGateEnabled": False}
 
     def _list_metrics(self, solution_arn: str, recipe: Recipe | None) -> Collection[str]:
-        """List the metrics of the newest ACTIVE version, or else all that the recipe can have."""
+        """List the metrics of the newest ACTIVE version, or of the recipe if none is ACTIVE."""
         # The versions are sorted, newest first.
         for version in list_versions(self._client, solution_arn):
             if is_active(version["status"]):
@@ -260,11 +269,14 @@ class GroupConfigBuilder:
         return recipe.metrics
 
     def _build_campaigns(self, solution: SolutionTypeDef, probe: Config | None) -> list[Config]:
-        """Configure the campaigns of a solution, all with the same probe, if there is one."""
+        """Build the settings of a solution's ACTIVE campaigns, all of them with the same probe.
+
+        If `probe` is None, leave the probe out and add a note.
+        """
         pages = self._client.get_paginator("list_campaigns").paginate(
             solutionArn=solution["solutionArn"]
         )
-        campaign_arns = self._list_active_arns("campaign", pages)
+        campaign_arns = self._choose_active_arns("campaign", pages)
         if probe is not None:
             return [{"campaignArn": arn, "probe": probe} for arn in campaign_arns]
 
@@ -276,10 +288,14 @@ class GroupConfigBuilder:
         return [{"campaignArn": arn} for arn in campaign_arns]
 
     def _read_probe_values(self, import_jobs: Iterable[DatasetImportJobTypeDef]) -> Config:
-        """Find a value for each probe key in the exports, or an empty one if we can't read them."""
+        """Map each probe key to a value from the exports.
+
+        If the exports can't be read, the values are empty.
+        """
         user_ids: Counter[str] = Counter()
         item_ids: Counter[str] = Counter()
-        # Interactions are counted first, so the first IDs are ones that have interactions.
+        # The interactions are read first, so the first user and the first item that we find are
+        # ones with interactions.
         for job in import_jobs:
             export = read_export(self._s3, job["dataSource"]["dataLocation"])
             user_ids += export.count_values("USER_ID")
@@ -293,7 +309,10 @@ class GroupConfigBuilder:
 
 
 def _choose_probe(recipe: Recipe | None, values: Config) -> Config | None:
-    """Build a probe from the values that a recipe takes, or return None if one is missing."""
+    """Build a probe with the keys that a recipe requires, or else with its optional keys.
+
+    Returns None if a value is missing, or if we can't probe campaigns with this recipe.
+    """
     if recipe is None or recipe.operation == "GetActionRecommendations":
         return None
 

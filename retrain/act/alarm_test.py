@@ -1,4 +1,4 @@
-"""The command `test-alarm`, which proves that an alarm reaches the topic and its subscribers."""
+"""The command `test-alarm`, which proves that an alarm reaches the topic, and lists subscribers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from retrain.account.access import Access
 
 TESTED_ALARM = "run-failed"
-"""The alarm's name, without the pipeline's name before it and Pulumi's suffix after it."""
+"""The part of the alarm's name between the pipeline's name and Pulumi's random suffix."""
 NOTIFICATION_TIMEOUT = timedelta(seconds=60)
-"""This is ample, because CloudWatch executes an alarm's actions within seconds."""
+"""CloudWatch runs the actions of an alarm within seconds, so this is more than enough."""
 POLL_SECONDS = 2
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far this machine's clock may be behind that of AWS."""
@@ -65,8 +65,8 @@ def _print_subscribers(
     subscriptions = list_subscriptions(access, topic_arn)
     confirmed_addresses = [item.address for item in subscriptions if item.is_confirmed]
     pending_addresses = [item.address for item in subscriptions if not item.is_confirmed]
-    # An alarm's history ends when the topic has the message, so we can't see whether it passed a
-    # subscription's filter policy. All we can do is warn.
+    # The alarm's history shows that the topic received the message, but not whether the filter
+    # policy of a subscription dropped it. All we can do is warn.
     filtered_addresses = [item.address for item in read_filter_policies(access, subscriptions)]
 
     if as_json:
@@ -118,7 +118,7 @@ def _trigger_alarm(access: Access, alarm: Mapping[str, str], topic_arn: str) -> 
     reason = f"A test of retrain test-alarm by {access.fetch_caller_arn()}. No run failed."
 
     try:
-        # The alarm may already be in ALARM, but CloudWatch only notifies the topic of a change.
+        # The alarm may already be in ALARM, but CloudWatch only runs actions if the state changes.
         client.set_alarm_state(AlarmName=alarm_name, StateValue="OK", StateReason=reason)
         client.set_alarm_state(AlarmName=alarm_name, StateValue="ALARM", StateReason=reason)
         print_message(f"{alarm_name} is in ALARM for this test")
@@ -133,9 +133,9 @@ def _trigger_alarm(access: Access, alarm: Mapping[str, str], topic_arn: str) -> 
 
 
 def _wait_for_notification(access: Access, alarm_name: str, topic_arn: str) -> None:
-    """Poll the alarm's history until it has notified the topic.
+    """Poll the alarm's history until it shows that the alarm has notified the topic.
 
-    Raises FailedError if the notification fails, or doesn't appear in time.
+    Raises FailedError if the notification failed, or doesn't appear within NOTIFICATION_TIMEOUT.
     """
     client = access.client("cloudwatch")
     began_at = clock.now() - timedelta(seconds=1)
@@ -159,7 +159,10 @@ def _wait_for_notification(access: Access, alarm_name: str, topic_arn: str) -> N
 
 
 def _has_succeeded(action: Mapping[str, Any], alarm_name: str, topic_arn: str) -> bool:
-    """Return True if an action in the alarm's history succeeded. Raise FailedError if it failed."""
+    """Return True if the history says that an alarm action succeeded.
+
+    Raises FailedError if the action failed, because then there's nothing more to wait for.
+    """
     state = action.get("actionState")
     if state == "Failed":
         raise FailedError(

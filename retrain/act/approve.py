@@ -1,6 +1,7 @@
 """The command `approve`, with which a person approves or refuses a solution version.
 
-The *answer* is stored in the version's tags. After an approval, a new run deploys the version.
+The person's *answer*, an approval or a refusal, is stored in the version's tags. An approval also
+starts a run, which deploys the version.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def approve(
 
 
 def _require_deployment(candidate: Candidate, deployments: Sequence[ExpectedDeployment]) -> None:
-    """Raise FailedError if no campaign would get the version, so an approval would be pointless."""
+    """Raise FailedError if approving is pointless, because no campaign would get the version."""
     obstacles = [deployment.obstacle for deployment in deployments if deployment.obstacle]
     if len(obstacles) == len(deployments):
         reason = "; ".join(obstacles) or "its solution has no campaign"
@@ -83,7 +84,7 @@ def _require_deployment(candidate: Candidate, deployments: Sequence[ExpectedDepl
 def _print_metrics(
     target: Target, candidate: Candidate, deployments: Sequence[ExpectedDeployment]
 ) -> None:
-    """Print the candidate's offline metrics beside those of each campaign's served version."""
+    """Print the candidate's offline metrics next to those of the version that a campaign serves."""
     client = target.access.personalize
     new_metrics = read_metrics(client, candidate.arn)
     for deployment in deployments:
@@ -104,9 +105,10 @@ def _compare_metrics(
     new_metrics: Mapping[str, float],
     served_metrics: Mapping[str, float],
 ) -> list[MetricComparison]:
-    """Compare all metrics of two versions, sorted by name.
+    """Compare the metrics of the new version and the served version, sorted by metric name.
 
-    Where the quality gate compares a metric, we show its comparison, which may include a baseline.
+    For metrics in the quality gate, return the gate's own comparison, because it may also include a
+    baseline.
     """
     gate_metrics = {comparison["metric"] for comparison in deployment.comparisons}
     other_comparisons: list[MetricComparison] = [
@@ -119,7 +121,10 @@ def _compare_metrics(
 def _list_warnings(
     target: Target, candidate: Candidate, deployments: Sequence[ExpectedDeployment]
 ) -> Iterator[str]:
-    """Yield what the operator should know before an approval, such as a run to wait for."""
+    """Yield warnings to print before the operator confirms an approval.
+
+    For example, the deployment has to wait if another run is under way.
+    """
     for deployment in deployments:
         if deployment.obstacle is not None:
             yield deployment.obstacle
@@ -139,7 +144,7 @@ def _list_warnings(
 
 
 def _refuse_version(target: Target, candidate: Candidate, *, as_json: bool) -> None:
-    """Tag the version as refused, and print what that means."""
+    """Tag the version as refused, and print how to train another one on the same data."""
     _write_answer(target, candidate, "REFUSED")
     if as_json:
         print_json({"versionArn": candidate.arn, "answer": "REFUSED", "executionArn": None})
@@ -155,8 +160,8 @@ def _refuse_version(target: Target, candidate: Candidate, *, as_json: bool) -> N
 def _approve_version(target: Target, candidate: Candidate, *, as_json: bool) -> None:
     """Tag the version as approved, and start a run that deploys it.
 
-    If it was approved before, the tag is kept. Its run may not have been started, though, so we try
-    again.
+    If the version was approved before, only start the run, because the first attempt to start it
+    may have failed.
     """
     tags = candidate.tags
     if candidate.answer != "APPROVED":
@@ -175,7 +180,7 @@ def _approve_version(target: Target, candidate: Candidate, *, as_json: bool) -> 
 
 
 def _write_answer(target: Target, candidate: Candidate, answer: ApprovalStatus) -> Tags:
-    """Store an answer in the version's tags, with the caller's ARN. Return the new tags."""
+    """Tag the version with the answer and the caller's ARN, and return these tags."""
     tags = build_approval_tags(answer, clock.now(), target.access.build_caller_tag())
     write_tags(target.access.personalize, candidate.arn, tags)
     return tags
@@ -188,8 +193,8 @@ def _start_deployment(target: Target, version_arn: str, tags: Tags) -> str:
     at most one execution.
 
     Raises:
-        FailedError: the execution was already started for this approval.
-        OperatorError: AWS refused to start it, so the operator has to approve again.
+        FailedError: an execution was already started for this approval.
+        OperatorError: AWS didn't start the execution, so the operator has to approve again.
     """
     client = target.access.step_functions
     approval = parse_approval(tags)

@@ -1,4 +1,4 @@
-"""Finds the *candidate*, a version to approve or refuse, and predicts its deployments."""
+"""Finds the *candidate*, the version to approve or refuse, and predicts where runs deploy it."""
 
 from __future__ import annotations
 
@@ -33,20 +33,21 @@ if TYPE_CHECKING:
 
 
 class Candidate(NamedTuple):
-    """A version that needs approval before it's deployed."""
+    """A solution version that needs approval before a run may deploy it."""
 
     solution: SolutionSettings
     arn: str
     tags: Tags
     answer: ApprovalStatus | None
-    """The approval status in the tags, written by a run or a person. None if it has expired."""
+    """The approval status, or None if nobody has requested approval, or if the request expired."""
     newer_arns: Sequence[str]
-    """The ARNs of newer versions, because runs prefer these if they're approved."""
+    """The ARNs of newer versions, because a run prefers any of these that is approved as well."""
 
     def takes_answer(self, *, refuse: bool) -> bool:
-        """Return True if a person can still approve or refuse the version.
+        """Return True if a person can approve the version, or if `refuse` is True, refuse it.
 
-        An approved version can be approved again, because the execution may have failed to start.
+        An approved version can be approved again, because the execution that deploys it may have
+        failed to start.
         """
         return self.answer == "REQUESTED" or (self.answer == "APPROVED" and not refuse)
 
@@ -58,21 +59,21 @@ class Candidate(NamedTuple):
 
 
 class ExpectedDeployment(NamedTuple):
-    """What a run would do with a campaign after the candidate's approval."""
+    """Whether a run would deploy the candidate to a campaign after an approval, and why not."""
 
     campaign_arn: str
     served_arn: str | None
     comparisons: Sequence[MetricComparison]
-    """The quality gate's comparisons, which are empty if a rule before the gate decides."""
+    """The quality gate's metric comparisons, empty if a run would decide without the gate."""
     obstacle: str | None
     """Why no run would deploy the candidate to the campaign, or None if one would."""
 
 
 def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candidate:
-    """Choose the version that the operator named, or else the only one that is waiting.
+    """Return the version that the operator named, or else the only one waiting for approval.
 
     Raises:
-        FailedError: no version is waiting for approval, or not the named one.
+        FailedError: no version is waiting for approval, or the named version isn't.
         OperatorError: the name is unknown, or several versions are waiting and none was named.
     """
     candidates = _list_candidates(target, name, refuse=refuse)
@@ -88,9 +89,9 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
 
 
 def _list_candidates(target: Target, name: str | None, *, refuse: bool) -> list[Candidate]:
-    """List one candidate for each solution that needs approvals, or only the named candidate.
+    """List one candidate for each solution that needs approvals, or only the named version.
 
-    Raises OperatorError if the name is unknown.
+    Raises OperatorError if no candidate has this name.
     """
     candidates: list[Candidate] = []
     for solution in target.settings["solutions"]:
@@ -108,9 +109,9 @@ def _list_candidates(target: Target, name: str | None, *, refuse: bool) -> list[
 def _find_candidate(
     target: Target, solution: SolutionSettings, name: str | None, *, refuse: bool
 ) -> list[Candidate]:
-    """Find a solution's newest version that is waiting, or else its newest version.
+    """Find a solution's newest version that is waiting for approval, or else its newest version.
 
-    With a name, only the named version is considered. The list has at most one item.
+    If `name` is given, consider only the version with this name. The list has at most one item.
     """
     candidates = [
         candidate
@@ -124,7 +125,8 @@ def _find_candidate(
 def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Iterator[Candidate]:
     """Yield the ACTIVE versions of the last month that runs may deploy, newest first.
 
-    Unless Personalize trains the solution, runs deploy only what runs have trained.
+    Unless Personalize trains the solution, runs deploy only what runs have trained. So there's
+    no point in approving another one.
     """
     client = target.access.personalize
     newer_arns: list[str] = []
@@ -147,7 +149,7 @@ def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Ite
 
 
 def predict_deployments(target: Target, candidate: Candidate) -> list[ExpectedDeployment]:
-    """Predict what a run would do with each campaign if a person approved the candidate."""
+    """Predict for each campaign whether a run would deploy the candidate after an approval."""
     return [
         _predict_deployment(target, candidate, campaign["campaignArn"])
         for campaign in candidate.solution["campaigns"]
@@ -157,7 +159,7 @@ def predict_deployments(target: Target, candidate: Candidate) -> list[ExpectedDe
 def _predict_deployment(
     target: Target, candidate: Candidate, campaign_arn: str
 ) -> ExpectedDeployment:
-    """Predict what a run would do with one campaign."""
+    """Predict whether a run would deploy the candidate to one campaign."""
     campaign, step = _decide_first_step(target, candidate, campaign_arn)
     obstacle = None
     if not needs_run(step):
@@ -176,9 +178,9 @@ def _predict_deployment(
 def _decide_first_step(
     target: Target, candidate: Candidate, campaign_arn: str
 ) -> tuple[CampaignState, Step]:
-    """Read a campaign, and decide on the first step of deploying the candidate there.
+    """Read the state of a campaign, and find out what a run would do first to deploy the candidate.
 
-    The pipeline's own rules decide, so that a run will come to the same conclusion.
+    We apply the same rules as a run, so that the prediction agrees with what a run does later.
     """
     client = target.access.personalize
     now = clock.now()

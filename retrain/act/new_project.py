@@ -1,4 +1,4 @@
-"""Writes a new Pulumi project that uses the installed package, so nobody needs a checkout."""
+"""Writes a new Pulumi project that uses the installed package instead of a checkout."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ PACKAGE_NAME = "personalize-retraining"
 
 
 def write_project(folder: Path) -> list[str]:
-    """Write a Pulumi project unless the folder already is one. Return the names of new files.
+    """Write a Pulumi project unless the folder already has one. Return the names of new files.
 
-    It's the same project as in a checkout, except that its program imports the installed package.
+    The project is the same as in the repository, except that its program imports the installed
+    package.
     """
     if (folder / "Pulumi.yaml").exists():
         return []
@@ -29,7 +30,7 @@ def write_project(folder: Path) -> list[str]:
         "requirements.txt": f"{_format_requirement()}\n",
     }
 
-    # Don't overwrite anything, such as a requirements.txt of the operator's.
+    # Don't overwrite the operator's files, such as an existing requirements.txt.
     missing_names = [name for name in contents if not (folder / name).exists()]
     for name in missing_names:
         (folder / name).write_text(contents[name])
@@ -37,12 +38,12 @@ def write_project(folder: Path) -> list[str]:
 
 
 def _format_requirement() -> str:
-    """Format the requirement that installs this version of the package from the same source.
+    """Return the requirement that installs this package again, from where it was installed.
 
-    That may be a commit of a repository, another URL, or a package index.
+    The source may be a commit in a repository, another URL, or a package index.
     """
     distribution = metadata.distribution(PACKAGE_NAME)
-    # pip doesn't write this file for a package from an index.
+    # pip doesn't write direct_url.json for a package from an index.
     source = json.loads(distribution.read_text("direct_url.json") or "{}")
 
     if "vcs_info" in source:

@@ -1,4 +1,4 @@
-"""The commands `pause` and `resume`, which decide whether runs start automatically."""
+"""The commands `pause` and `resume`, which turn the automatic start of runs off and on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def pause(target: Target, *, as_json: JsonOption = False) -> int:
     Exit code 0: no run starts by itself.
     Exit code 2: the pipeline or its schedule was not found, or cannot be changed.
     """
-    _switch(target, "DISABLED", as_json=as_json)
+    _switch_automatic_starts(target, "DISABLED", as_json=as_json)
 
     print_message("A run that is under way goes on. `pulumi up --refresh` would end the pause.")
     print_command(
@@ -56,7 +56,7 @@ def resume(target: Target, *, as_json: JsonOption = False) -> int:
     Exit code 0: runs start by themselves.
     Exit code 2: the pipeline or its schedule was not found, or cannot be changed.
     """
-    _switch(target, "ENABLED", as_json=as_json)
+    _switch_automatic_starts(target, "ENABLED", as_json=as_json)
 
     print_message(
         "If the stack's file has `paused: true`, `pulumi up --refresh` would pause again."
@@ -67,13 +67,13 @@ def resume(target: Target, *, as_json: JsonOption = False) -> int:
     return 0
 
 
-def _switch(target: Target, state: State, *, as_json: bool) -> None:
-    """Turn the trigger and the schedule on or off, and print their new state."""
+def _switch_automatic_starts(target: Target, state: State, *, as_json: bool) -> None:
+    """Turn the export trigger and the schedule on or off, and print their new state."""
     trigger = find_trigger(target)
-    # Switch the trigger first, because _switch_schedule() raises if the schedule is missing.
+    # Switch the trigger first, because a missing schedule ends the command with an error.
     if trigger is not None and trigger["State"] != state:
         switch_trigger(target.access, trigger["Name"], state)
-    schedule = _switch_schedule(target, state)
+    schedule = _set_schedule_state(target, state)
 
     if as_json:
         document = {"schedule": schedule["Name"], "state": state, "trigger": None}
@@ -87,7 +87,7 @@ def _switch(target: Target, state: State, *, as_json: bool) -> None:
         print_result(f"a new export {EXPORT_EFFECTS[state]}")
 
 
-def _switch_schedule(target: Target, state: State) -> GetScheduleOutputTypeDef:
+def _set_schedule_state(target: Target, state: State) -> GetScheduleOutputTypeDef:
     """Turn the schedule on or off, and return it. Raise OperatorError if it doesn't exist."""
     schedule = find_schedule(target)
     if schedule is None:

@@ -44,13 +44,13 @@ def unpin(target: Target, *, campaign: CampaignOption = None, as_json: JsonOptio
 
 
 def _write_pin(target: Target, campaign: str | None, tag_value: str, *, as_json: bool) -> int:
-    """Pin or unpin a campaign by means of its tag, print its state, and return exit code 0."""
+    """Write a campaign's pin tag, print whether the campaign is pinned, and return exit code 0."""
     client = target.access.personalize
     campaign_arn = find_campaign_arn(target, campaign)
     current_pin = parse_pin(read_tags(client, campaign_arn))
     wanted_pin = parse_pin({PIN_TAG: tag_value})
 
-    # If it's already pinned, keep the record of who did that, and when.
+    # Don't overwrite an existing pin, because it records who pinned the campaign, and when.
     if bool(current_pin) != bool(wanted_pin):
         write_tags(client, campaign_arn, {PIN_TAG: tag_value})
         current_pin = wanted_pin
@@ -63,7 +63,7 @@ def _write_pin(target: Target, campaign: str | None, tag_value: str, *, as_json:
 
 
 def _print_pin(target: Target, campaign_name: str, current_pin: str | None) -> None:
-    """Print since when a campaign is pinned and by whom, or how to start a run if it isn't."""
+    """Print who pinned the campaign and when, or how to start a run if it isn't pinned."""
     if current_pin is not None:
         print_result(f"{campaign_name} is {current_pin}")
         return

@@ -1,7 +1,8 @@
 """The command `rollback`, which moves a campaign back to an earlier solution version.
 
-The *blocked version* is recorded in the campaign's tags, so that no run deploys it there again. The
-*good version* in the tags is the one that runs fall back to.
+The campaign's tags record two solution versions. The *blocked version* was rolled back, so no run
+deploys it to the campaign again. The *good version* is the last one that passed its trial, so a
+rollback returns to it by default.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ POLL_SECONDS = 10
 
 
 class Move(NamedTuple):
-    """A planned move of a campaign from the version that it serves to an earlier one."""
+    """A planned move of a campaign from its current solution version to another one."""
 
     campaign: CampaignTypeDef
     record: DeploymentRecord
@@ -62,7 +63,7 @@ class Move(NamedTuple):
     served_arn: str
     target_arn: str
     blocked_arn: str
-    """The version to block. Runs won't deploy it or an older one to the campaign."""
+    """The version to block. Runs won't deploy this version or an older one to the campaign."""
     pin: str | None
 
     @property
@@ -119,11 +120,11 @@ def rollback(
 
 
 def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
-    """Plan the move of a campaign to the version named `to`, or by default to its good version.
+    """Plan the move of a campaign to the version named `to`, or to its good version by default.
 
     Raises:
         OperatorError: `to` isn't an ACTIVE version of the campaign's solution.
-        FailedError: the campaign can't move now, or there's no version that it can move to.
+        FailedError: the campaign can't be moved now, or there's no version to move it to.
     """
     client = target.access.personalize
     campaign = describe_campaign(client, campaign_arn)
@@ -138,7 +139,7 @@ def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
     try:
         target_arn = _choose_version(campaign, record, active_versions, to)
     except OperatorError as error:
-        # Only read the other versions' metrics now that the operator has to choose among them.
+        # The other versions' metrics are only needed if the operator has to choose among them.
         other_versions = [
             version for version in active_versions if version["solutionVersionArn"] != served_arn
         ]
@@ -153,10 +154,13 @@ def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
 
 
 def _find_served_version(campaign: CampaignTypeDef) -> str:
-    """Find the version that a campaign serves. Raise FailedError if the campaign can't move now."""
+    """Return the ARN of the version that a campaign serves.
+
+    Raises FailedError if the campaign is being updated, serves no version, or follows $LATEST.
+    """
     campaign_arn = campaign["campaignArn"]
     campaign_name = short_name(campaign_arn)
-    # A campaign that was never updated has no latestCampaignUpdate, but a status itself.
+    # A campaign that was never updated has no latestCampaignUpdate, so check its own status.
     if is_running(campaign.get("latestCampaignUpdate", campaign)["status"]):
         raise FailedError(
             f"{campaign_name} is being updated; try again when this has ended, in minutes"
@@ -178,7 +182,7 @@ def _choose_version(
     active_versions: Sequence[SolutionVersionSummaryTypeDef],
     to: str | None,
 ) -> str:
-    """Choose the ARN of the version named `to`, or by default of the campaign's good version."""
+    """Return the ARN of the version named `to`, or of the campaign's good version by default."""
     active_arns = [version["solutionVersionArn"] for version in active_versions]
     if to is None:
         return _find_good_version(campaign, record, active_arns)
@@ -188,9 +192,10 @@ def _choose_version(
 def _find_good_version(
     campaign: CampaignTypeDef, record: DeploymentRecord, active_arns: Sequence[str]
 ) -> str:
-    """Find the good version to which a campaign can move, according to its tags.
+    """Return the ARN of the last good version besides the one that the campaign serves.
 
-    Raises FailedError if the tags name none, or if it isn't ACTIVE any more.
+    Raises FailedError if the campaign's tags don't name such a version, or if the version is no
+    longer ACTIVE.
     """
     campaign_name = short_name(campaign["campaignArn"])
     served_arn = campaign["solutionVersionArn"]
@@ -209,11 +214,11 @@ def _find_good_version(
 
 
 def _find_named_version(campaign: CampaignTypeDef, name: str, active_arns: Sequence[str]) -> str:
-    """Find the ACTIVE version with a name or ARN.
+    """Return the ARN of the ACTIVE version with this name, which may also be an ID or an ARN.
 
     Raises:
         OperatorError: no ACTIVE version has this name.
-        FailedError: the campaign already serves it.
+        FailedError: the campaign already serves the version.
     """
     served_arn = campaign["solutionVersionArn"]
     for version_arn in active_arns:
@@ -260,11 +265,11 @@ def _choose_blocked_version(
     target_arn: str,
     creation_times: Mapping[str, datetime],
 ) -> str:
-    """Choose which version to block: usually the one that the campaign leaves.
+    """Return the ARN of the version to block, usually the one that the campaign leaves.
 
-    But the record has room for only one. If the version that is blocked so far is newer, it has to
-    stay blocked, because otherwise a run would deploy it again. The exception is a person who moves
-    the campaign to that version or a newer one, and evidently doesn't want it blocked any more.
+    The tags have room for only one blocked version. If the current one is newer than the version
+    that the campaign leaves, it stays blocked, because otherwise a run would deploy it again. But
+    if the operator moves the campaign to the blocked version or to a newer one, the block is lifted.
     """
     blocked_arn = record.blocked_version_arn
     if blocked_arn is None or blocked_arn not in creation_times:
@@ -275,7 +280,7 @@ def _choose_blocked_version(
 
 
 def _print_move(target: Target, move: Move) -> None:
-    """Print the planned move, and what the operator should know before confirming it."""
+    """Print the planned move, with warnings, the campaign's pin, and the runs that may undo it."""
     served_name = short_name(move.served_arn)
     target_name = short_name(move.target_arn)
     print_message(f"{move.campaign_name} serves {served_name} and moves to {target_name}")
@@ -297,10 +302,10 @@ def _print_move(target: Target, move: Move) -> None:
 
 
 def start_move(target: Target, move: Move) -> None:
-    """Update the campaign to its target version, and block the one that it leaves.
+    """Start the campaign update, and write the good and the blocked version to the campaign's tags.
 
-    Raises FailedError if the update was sent, but the tags couldn't be written. The message has the
-    command that writes them.
+    Raises FailedError if the update was started, but the tags couldn't be written. The message
+    contains the AWS CLI command that writes the tags.
     """
     client = target.access.personalize
     client.update_campaign(**build_update_request(move.campaign, move.target_arn))

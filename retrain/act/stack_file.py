@@ -36,23 +36,23 @@ def format_stack_file(
 
     The paragraphs of `introduction` become the comment at the top.
     """
-    # Only ruamel's own collections can have comments. Dumping and reloading is how to get them.
+    # Only ruamel's own collections can have comments, so dump and reload the config to get them.
     settings: CommentedMap = YAML().load(_dump(config))
     _add_comments(RetrainingPipelineArgs, settings, INDENT, set())
 
     document = CommentedMap(provider_config)
-    _move_settings(settings, document, namespace=project)
+    _copy_settings(settings, document, namespace=project)
     paragraphs = [*introduction, *_mention_unused_keys(RetrainingPipelineArgs, config)]
     document.yaml_set_start_comment(_wrap(paragraphs, INDENT), indent=INDENT)
     return _dump({"config": document})
 
 
-def _move_settings(settings: CommentedMap, document: CommentedMap, *, namespace: str) -> None:
-    """Copy settings and their comments into a document, and prefix the keys with a namespace."""
+def _copy_settings(settings: CommentedMap, document: CommentedMap, *, namespace: str) -> None:
+    """Copy settings with their comments into a document, and prefix their keys with a namespace."""
     for key, value in settings.items():
         pulumi_key = f"{namespace}:{key}"
         document[pulumi_key] = value
-        # ruamel stores comments by key.
+        # ruamel stores comments by key, so the prefixed key needs its comment, too.
         document.ca.items[pulumi_key] = settings.ca.items[key]
 
 
@@ -108,13 +108,13 @@ def _add_nested_comments(
 
     for item in value:
         _add_comments(cls, item, indent + INDENT, explained)
-        # The first key follows the hyphen on the same line, and ruamel would put the comment in
-        # between.
+        # The first key is on the same line as the hyphen, so ruamel would put the comment between
+        # the hyphen and the key.
         item.ca.items.pop(next(iter(item)), None)
 
 
 def _quote_ids(probe: CommentedMap) -> None:
-    """Quote the IDs in a probe, because YAML parsers disagree on whether `on` is a boolean."""
+    """Quote the IDs in a probe, because some YAML parsers read an ID such as `on` as a boolean."""
     for key, value in probe.items():
         if isinstance(value, list):
             probe[key] = [DoubleQuotedScalarString(item_id) for item_id in value]

@@ -1,4 +1,4 @@
-"""The command `start`, which checks a run's input just like the run itself, and then starts it."""
+"""The command `start`, which checks a run's input as the run itself would, and starts the run."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def start(
 
     running_executions = list_running_executions(target)
     if running_executions:
-        # They're sorted, newest first, and a run waits until all older ones have ended.
+        # The executions are sorted, newest first. A new run waits until all of them have ended.
         _print_wait(target, running_executions[-1])
         confirm("Start it?", "nothing was started", yes=yes)
 
@@ -101,14 +101,14 @@ def start(
 
 
 def _find_solution_arns(target: Target, names: Sequence[str]) -> list[str]:
-    """Turn solution names into ARNs, but keep unknown ones, which the input check reports."""
+    """Turn solution names into ARNs. Keep unknown names, because the input check reports them."""
     arns = [solution["solutionArn"] for solution in target.settings["solutions"]]
     arn_by_name = {short_name(arn): arn for arn in arns}
     return [arn_by_name.get(name, name) for name in names]
 
 
 def _check_request(target: Target, request: RunRequest) -> None:
-    """Raise OperatorError if the run would reject this input, so that we don't even start it."""
+    """Raise OperatorError if the run would reject this input, so that no run is started in vain."""
     problems = find_input_problems(target.settings, build_placeholder_execution(request))
     if problems:
         raise OperatorError("\n".join(map(format_input_problem, problems)))
@@ -125,7 +125,7 @@ def _print_wait(target: Target, oldest_execution: Execution) -> None:
 
 
 def _start_execution(target: Target, run_id: str, request: RunRequest) -> Execution:
-    """Start an execution named after the run, because its functions take the run ID from there."""
+    """Start an execution with the run ID as its name, which is where Lambda functions read the ID."""
     response = target.access.step_functions.start_execution(
         stateMachineArn=target.state_machine_arn, name=run_id, input=dumps(request)
     )

@@ -1,4 +1,4 @@
-"""The command `stop`, which stops a run's trainings, and then its execution."""
+"""The command `stop`, which stops the trainings of a run, and then the run's execution."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def stop(
 
     stopped_arns = _stop_trainings(target, trainings)
     status = _stop_execution(target, execution)
-    # A function that was still running may have started another training in the meantime.
+    # A Lambda function that was still running may have started another training meanwhile.
     stopped_arns += _stop_trainings(target, _list_trainings(target, run_id))
 
     if as_json:
@@ -94,7 +94,7 @@ def _find_running_execution(target: Target, run: str | None) -> Execution:
 
 
 def _list_trainings(target: Target, run_id: str) -> list[SolutionVersionTypeDef]:
-    """List the versions that a run is still training, leaving out those that are being stopped."""
+    """List the versions that a run is training, except those that are being stopped already."""
     client = target.access.personalize
     trainings = []
     for version_arn in _list_running_versions(target):
@@ -109,7 +109,7 @@ def _list_trainings(target: Target, run_id: str) -> list[SolutionVersionTypeDef]
 
 
 def _list_running_versions(target: Target) -> Iterator[str]:
-    """Yield the ARNs of all versions that are being trained, not only by this run."""
+    """Yield the ARNs of all versions that are being trained, no matter by which run."""
     for solution in target.settings["solutions"]:
         for version in list_versions(target.access.personalize, solution["solutionArn"]):
             if is_running(version["status"]):
@@ -119,7 +119,7 @@ def _list_running_versions(target: Target) -> Iterator[str]:
 def _print_losses(
     run_id: str, execution: Execution, trainings: Iterable[SolutionVersionTypeDef]
 ) -> None:
-    """Print how long the run and its trainings have been running, because that would be lost."""
+    """Print how long the run and its trainings have been running, because that work will be lost."""
     print_message(f"{run_id} has been running since {format_time(execution.started_at)} UTC.")
     for version in trainings:
         age_seconds = (clock.now() - version["creationDateTime"]).total_seconds()
@@ -146,7 +146,7 @@ def _stop_execution(target: Target, execution: Execution) -> str:
 
 
 def _print_stopped(target: Target, run_id: str, status: str, stopped_arns: Sequence[str]) -> None:
-    """Print what was stopped, what goes on anyway, and how to start again."""
+    """Print what was stopped, what can't be stopped, and how to start another run."""
     for version_arn in stopped_arns:
         print_result(f"the training {short_name(version_arn)} stops")
     if status != "ABORTED":
