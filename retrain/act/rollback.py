@@ -269,7 +269,7 @@ def _choose_blocked_version(
 
     The tags have room for only one blocked version. If the current one is newer than the version
     that the campaign leaves, it stays blocked, because otherwise a run would deploy it again. But
-    if the operator moves the campaign to the blocked version or to a newer one, the block is lifted.
+    an operator who moves the campaign to the blocked version or a newer one lifts the block.
     """
     blocked_arn = record.blocked_version_arn
     if blocked_arn is None or blocked_arn not in creation_times:

@@ -125,7 +125,7 @@ def _print_wait(target: Target, oldest_execution: Execution) -> None:
 
 
 def _start_execution(target: Target, run_id: str, request: RunRequest) -> Execution:
-    """Start an execution with the run ID as its name, which is where Lambda functions read the ID."""
+    """Start an execution with the run ID as its name, where the run's functions read the ID."""
     response = target.access.step_functions.start_execution(
         stateMachineArn=target.state_machine_arn, name=run_id, input=dumps(request)
     )

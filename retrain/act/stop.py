@@ -119,7 +119,7 @@ def _list_running_versions(target: Target) -> Iterator[str]:
 def _print_losses(
     run_id: str, execution: Execution, trainings: Iterable[SolutionVersionTypeDef]
 ) -> None:
-    """Print how long the run and its trainings have been running, because that work will be lost."""
+    """Print how long the run and its trainings have been running, because that work is lost."""
     print_message(f"{run_id} has been running since {format_time(execution.started_at)} UTC.")
     for version in trainings:
         age_seconds = (clock.now() - version["creationDateTime"]).total_seconds()

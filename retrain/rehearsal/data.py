@@ -1,9 +1,9 @@
 """Provides the data of a rehearsal: an older and a newer export of each dataset.
 
-Both come from one CSV file, which is the operator's or in `sample_data/`, the data of a made-up
-film service. The file itself is the newer export. The older export contains only the oldest 80% of
-its rows by TIMESTAMP, and the first version is trained on that. If the file has no TIMESTAMP, both
-exports are the same.
+Both come from one CSV file. It's either the operator's own file, or one from `sample_data/`, which
+has the data of a made-up film service. The file itself is the newer export. The older export, on
+which the first solution version is trained, contains only the oldest 80% of the rows by TIMESTAMP.
+If the file has no TIMESTAMP column, both exports are the same.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from functions.planning.snapshot import SchemaField
 
 SAMPLE_FOLDER = Path(__file__).with_name("sample_data")
-"""The sample data. It's large enough for an INCREMENTAL import, because the newest 20% of its
+"""The sample data, which is large enough for an INCREMENTAL import, because the newest 20% of the
 interactions are still 1,000 rows."""
 RESERVED_TYPES: Mapping[str, str | list[str]] = {
     "USER_ID": "string",
@@ -49,12 +49,12 @@ RESERVED_TYPES: Mapping[str, str | list[str]] = {
 }
 """Reserved column -> its Avro type (in AWS's guide, see "Creating schema JSON files")."""
 OLDER_PERCENT = 80
-"""The percentage of the interactions on which the first version is trained."""
+"""The percentage of the interactions on which the first solution version is trained."""
 TRUNCATED_PERCENT = 20
 """The percentage of rows that are left in a truncated export."""
 MIN_ITEMS = 3
-"""The minimum for a typical user, because recommendations from fewer items say little about a
-model."""
+"""How many items a user needs to count as typical, because recommendations based on fewer items say
+little about a model."""
 
 Damage: TypeAlias = Literal["none", "truncated", "renamed", "shuffled"]
 
@@ -64,7 +64,7 @@ class User(NamedTuple):
 
     id: str
     item_ids: list[str]
-    """Sorted, the last chosen item first."""
+    """Sorted, the most recently chosen item first."""
 
 
 class ExportFile(NamedTuple):
@@ -83,14 +83,14 @@ class RehearsalData:
     older: Mapping[str, bytes]
     """Dataset type -> the export on which the first version is trained."""
     newer: Mapping[str, bytes]
-    """Dataset type -> a later export, which contains all rows of the older one, too."""
+    """Dataset type -> a later export, which also contains all rows of the older export."""
 
     def build_export(
         self, dataset_type: str, *, only_new_rows: bool, rotate_by: int, damage: Damage
     ) -> bytes:
         """Build an export for the next run.
 
-        To make it differ from the previous one, the first `rotate_by` rows are moved to the end.
+        The first `rotate_by` rows are moved to the end, so that no two exports are the same.
         `damage` applies only to interactions, and breaks them in a way that the run should notice.
         """
         header, *rows = split_lines(self.newer[dataset_type])
@@ -106,7 +106,7 @@ class RehearsalData:
         return export
 
     def build_item_labels(self) -> dict[str, str]:
-        """Map item IDs to labels for people: the title and genres, as far as items.csv has them."""
+        """Map item IDs to labels with the title and the genres, if items.csv has such columns."""
         labels = {}
         for item in read_records(self.newer.get("ITEMS", b"ITEM_ID")):
             label = item.get("TITLE") or item["ITEM_ID"]
@@ -120,7 +120,7 @@ class RehearsalData:
     def list_typical_users(self) -> list[User]:
         """List the users with at least MIN_ITEMS items, or all users if none have that many.
 
-        They're sorted, the most recently active user first.
+        The users are sorted, the most recently active one first.
         """
         users = _list_users(read_records(self.newer["INTERACTIONS"]))
         typical_users = [user for user in users if len(user.item_ids) >= MIN_ITEMS]
@@ -220,9 +220,10 @@ def _find_row_problem(file: FileSample, dataset_type: str) -> str | None:
 
 
 def _find_lack_of_interactions(file: FileSample, import_mode: str) -> str | None:
-    """Explain that one of the two exports would have too few interactions, or return None.
+    """Explain why one of the two exports would have too few interactions, or return None.
 
-    An INCREMENTAL import contains only what the older export doesn't, which is the smaller part.
+    In an INCREMENTAL import, the newer export has only the rows that the older export doesn't have,
+    and these are fewer.
     """
     percent = OLDER_PERCENT
     reason = f"the first version is trained on the older {percent}%"
@@ -240,7 +241,7 @@ def _find_lack_of_interactions(file: FileSample, import_mode: str) -> str | None
 
 
 def _select_older_part(file: ExportFile) -> bytes:
-    """Select a file's header and its oldest rows, or the whole file if it has no TIMESTAMP."""
+    """Return the header and the oldest rows of a file, or all rows if there's no TIMESTAMP."""
     if "TIMESTAMP" not in file.parsed.header:
         return file.content
 
@@ -288,7 +289,7 @@ def _build_reserved_field(dataset_type: str, name: str) -> SchemaField:
 
 
 def _build_custom_field(dataset_type: str, name: str, values: Collection[str]) -> SchemaField:
-    """Build the schema field of any other column, with the narrowest type that fits its values."""
+    """Build the schema field of a custom column, with the narrowest type that fits its values."""
     avro_type = _find_narrowest_type([value for value in values if value])
     field: SchemaField = {"name": name, "type": avro_type}
     if "" in values:
@@ -313,9 +314,9 @@ def _find_narrowest_type(values: Sequence[str]) -> str:
 
 
 def split_lines(export: bytes) -> list[bytes]:
-    """Split a CSV file into its header and rows, each with its line break. Drop empty lines.
+    """Split a CSV file into its header and rows, each with its line break, and drop empty lines.
 
-    If the last line has no line break, it gets one, so that lines can be rearranged.
+    If the last line has no line break, add one, so that callers can rearrange the lines.
     """
     if not export.endswith((b"\r", b"\n")):
         export += b"\n"
@@ -338,7 +339,7 @@ def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _list_users(interactions: Sequence[Mapping[str, str]]) -> list[User]:
-    """List all users and their items, both sorted by the last interaction, newest first."""
+    """List all users with their items, both sorted by the last interaction, newest first."""
     newest_first = sorted(interactions, key=lambda row: int(row["TIMESTAMP"]), reverse=True)
 
     # The inner dict serves as an ordered set, because users may choose an item more than once.

@@ -1,6 +1,6 @@
 """The commands `rehearse` and `emulate`, which need the emulator, but no AWS account.
 
-The emulator is imported only when one of them is called, because its libraries are optional.
+The emulator is only imported when one of these commands runs, because its libraries are optional.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from retrain.options import JsonOption, StackOption, command
 from retrain.rehearsal.scenarios import SCENARIOS, ScenarioName
 
 EMULATOR_LIBRARIES = ("awslambdaric", "hypercorn", "implicit", "ministack")
-"""The emulator's libraries, which aren't part of the extra [cli]."""
+"""The emulator's libraries, which the extra [cli] doesn't install."""
 SCENARIO_NAMES = [scenario.name for scenario in SCENARIOS]
 DataOption: TypeAlias = Annotated[
     Path | None,

@@ -1,4 +1,4 @@
-"""Deploys a stack to the emulator, and plays scenarios there, each of which is one run."""
+"""Deploys a stack to the emulator, and plays scenarios there. Each scenario is one run."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.3
 PAST_DAYS = 20
-"""How many days ago the schedule fires for the first run. Each later run is one day later.
+"""How many days before today the first run is scheduled. Each further run is a day later.
 
-Thanks to that, each run has a separate folder if locations contain `{date}`, and a run that the
-operator starts by hand belongs to a later day than all of them."""
+If locations contain `{date}`, each run therefore has its own folder. A run that the operator starts
+by hand uses today's date, which is later than all scheduled days."""
 
 
 def _generate_days() -> Iterator[date]:
@@ -58,10 +58,10 @@ class DeployedStack:
     stack: Stack
     resources: StackResources
     target: Target
-    """The pipeline, as the other commands find it."""
+    """The deployed pipeline, in the form that the other commands use."""
     schedule_arn: str
     days: Iterator[date] = field(default_factory=_generate_days)
-    """The days on which the schedule will fire next."""
+    """The days of the next scheduled runs."""
 
     @cached_property
     def cloudwatch(self) -> Any:  # noqa: ANN401  # its boto3 stubs aren't installed
@@ -69,7 +69,7 @@ class DeployedStack:
         return self.target.access.client("cloudwatch")
 
     def play(self, scenario: Scenario) -> Result:
-        """Play a scenario, and check whether the run did what it should have done.
+        """Play a scenario, and check whether its run did what the scenario expects.
 
         Raises SystemExit if the operator interrupts the run.
         """
@@ -86,13 +86,13 @@ class DeployedStack:
         return Result(scenario, checks, run)
 
     def _choose_day(self) -> date:
-        """Choose the next run's day: the schedule's next one, or today if the stack is paused."""
+        """Choose the next run's day: the next scheduled day, or today if the stack is paused."""
         if self.stack.args.paused:
             return get_today()
         return next(self.days)
 
     def _prepare(self, scenario: Scenario, day: date) -> None:
-        """Do what the scenario wants done before its run, such as writing newer exports."""
+        """Write exports and delete a user, if the scenario says so, and reset the bake alarms."""
         if scenario.writes_exports:
             print_progress("writing newer exports to S3")
             self.resources.write_newer_exports(day, scenario.damage)
@@ -105,7 +105,10 @@ class DeployedStack:
 
     @contextmanager
     def _inject_faults(self, scenario: Scenario) -> Iterator[None]:
-        """Inject the scenario's fault, or set off alarms from a thread, until the block ends."""
+        """Inject the scenario's fault, or set off the bake alarms, until the block ends.
+
+        The alarms are set off in a thread, because the caller's thread is busy following the run.
+        """
         emulator = self.resources.emulator
         if scenario.fault:
             emulator.control("POST", "faults", scenario.fault)
@@ -149,17 +152,17 @@ class DeployedStack:
         return follow_run(self.target, execution, console, is_rehearsal=True)
 
     def _reset_alarms(self) -> None:
-        """Set the bake alarms of all campaigns to OK, as if people were using the campaigns.
+        """Set the bake alarms of all campaigns to OK, as if the campaigns had traffic.
 
-        Nobody does, so otherwise the alarms would have no data, and the run would warn that nothing
-        watched the new version.
+        Without traffic, the alarms would have no data, and the run would warn that nothing watched
+        the new version.
         """
         for campaign in self._list_campaign_settings():
             for alarm_name in list_alarm_names(self.target.settings, campaign):
                 self._set_alarm(alarm_name, "OK")
 
     def _set_off_alarms(self, run_ended: Event) -> None:
-        """Until the run has ended, keep one alarm of each campaign in ALARM while it's baking."""
+        """Keep one alarm of each baking campaign in ALARM until the run has ended."""
         while not run_ended.wait(POLL_SECONDS):
             for campaign in self._list_campaign_settings():
                 alarm_name = list_alarm_names(self.target.settings, campaign)[-1]

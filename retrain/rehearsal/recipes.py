@@ -1,6 +1,6 @@
-"""Chooses a recipe for each solution in a rehearsal, and builds requests that suit it.
+"""Chooses a recipe for each solution in a rehearsal, and builds requests that suit the recipe.
 
-A stack's settings don't contain recipes, because its solutions normally exist already.
+A stack's settings don't contain recipes, because on AWS the solutions exist before the stack.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ REHEARSED_RECIPES = (
 )
 """The recipes to choose from, in order of preference."""
 REQUEST_KEYS = {"userId", "itemId", "inputList"}
-"""The keys of a probe whose support depends on the recipe."""
+"""The keys of a probe that only some recipes support."""
 
 
 def choose_recipe(solution: SolutionArgs) -> str:
     """Choose the first recipe that supports all settings of a solution.
 
-    If there is none, choose the first one anyway, and let the run report which settings don't fit.
+    If no recipe does, choose the first one anyway, and let the run report which settings don't fit.
     """
     config = to_config(solution, keep_none=False)
     for recipe_name in REHEARSED_RECIPES:
@@ -61,7 +61,7 @@ def _supports(recipe: Recipe, config: Mapping[str, Any]) -> bool:
 
 
 def _collect_used_settings(config: Mapping[str, Any]) -> set[str]:
-    """Collect the training mode and all keys of batch jobs, with the names in FEATURES."""
+    """Collect the training mode and the batch job keys that a config uses, named as in FEATURES."""
     used_settings = {f"trainingMode {config['trainingMode']}"}
     for batch_job in config["batchJobs"]:
         used_settings.update(batch_job)
@@ -69,7 +69,7 @@ def _collect_used_settings(config: Mapping[str, Any]) -> set[str]:
 
 
 def build_query(user: User, recipe_name: str) -> dict[str, Any]:
-    """Build the request about a user that suits a recipe, with the keys of a batch job's input."""
+    """Build a recommendation request for a user, or a line in a batch job's input, for a recipe."""
     if recipe_name == RELATED_ITEMS:
         return {"itemId": user.item_ids[0]}
     if recipe_name == RANKING:

@@ -1,4 +1,4 @@
-"""Shows what a successful run achieved: which trials versions passed, and what they recommend."""
+"""Shows what a successful run achieved: the trials its versions passed, and recommendations."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ RECOMMENDED_ITEMS = 5
 
 
 def list_trial_lines(args: RetrainingPipelineArgs, report: Report) -> Iterator[Line]:
-    """Yield a line for each deployed version: what it passed, and how long that takes on AWS.
+    """Yield a line for each campaign with a new version, which says which trials it passed.
 
-    In a rehearsal, probes and bakes are much shorter.
+    The line also says how long the trials take on AWS, because a rehearsal shortens them.
     """
     outcomes = {item["campaignArn"]: item["outcome"] for item in list_campaign_reports(report)}
 
@@ -45,7 +45,7 @@ def list_trial_lines(args: RetrainingPipelineArgs, report: Report) -> Iterator[L
 
 
 def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
-    """Yield the parts of a campaign's trials, with the durations in the stack's settings."""
+    """Yield a campaign's probe and bake, with their durations according to the stack's settings."""
     if campaign.probe:
         seconds = campaign.probe.minutes * 60
         yield f"its probe ({format_duration(seconds)} on AWS)"
@@ -54,9 +54,9 @@ def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
 
 
 def list_recommendation_lines(resources: StackResources, report: Report) -> Iterator[Line]:
-    """Yield what a typical user chose last, and what campaigns and batch jobs recommend now.
+    """Yield the last items of a typical user, and what campaigns and batch jobs recommend.
 
-    If a recipe recommends related items, they're related to what the user chose last.
+    A recipe for related items gets the user's last item, and recommends others that are related.
     """
     user = resources.data.list_typical_users()[0]
     recommended_items = _request_recommendations(resources, user)
@@ -105,7 +105,7 @@ def _read_batch_results(resources: StackResources, report: Report) -> dict[str, 
     recommended_items = {}
     for batch_job in list_batch_job_reports(report["solutions"]):
         for line in _read_output(resources, batch_job["output"])[:BATCH_USERS]:
-            # The first value in the input is the user or the item. Items to rank may follow.
+            # The first value in the input is a user ID or an item ID. Items to rank may follow.
             subject = next(iter(line["input"].values()))
             item_ids = line["output"]["recommendedItems"]
             recommended_items[f"a batch job wrote for {subject}"] = item_ids[:RECOMMENDED_ITEMS]
@@ -114,7 +114,7 @@ def _read_batch_results(resources: StackResources, report: Report) -> dict[str, 
 
 
 def _read_output(resources: StackResources, output: str) -> list[dict[str, Any]]:
-    """Read all result files of a batch job, which have a JSON document on each line."""
+    """Parse all output files of a batch job, which contain a JSON document per line."""
     bucket, folder = split_location(output)
 
     lines = []

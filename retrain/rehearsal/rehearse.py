@@ -1,6 +1,6 @@
-"""Rehearses a stack in the emulator, or only runs the emulator with the resources that it needs.
+"""Rehearses a stack in the emulator, or runs the emulator with the resources that a stack needs.
 
-This module has the code of the commands in `local_commands.py`.
+This module implements the commands that `local_commands.py` declares.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from retrain.rehearsal.stack import Stack
 
 PROVIDER_FOLDER = Path(__file__).resolve().parents[2] / "emulator" / "deployer" / "plugin"
-"""Contains the emulator's own AWS provider, which the Pulumi CLI finds if it's on the PATH."""
+"""The emulator's own AWS provider, which the Pulumi CLI finds if this folder is on the PATH."""
 REHEARSAL_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
-"""Seconds. It's just long enough to see each job on the screen."""
+"""In seconds, just long enough for the operator to see each job on the screen."""
 EMULATE_TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 PULUMI_COMMANDS = ("pulumi", "pulumi-language-python")
 """The CLI and its language host for Python, which may be in different folders."""
@@ -114,17 +114,17 @@ def _play(deployed: DeployedStack, scenario: Scenario, *, is_shown: bool) -> Res
     if is_shown:
         print_story(scenario)
 
-    result = _play_to_the_end(deployed, scenario)
+    result = _play_and_catch_errors(deployed, scenario)
 
     if is_shown:
         print_result(result, deployed)
     return result
 
 
-def _play_to_the_end(deployed: DeployedStack, scenario: Scenario) -> Result:
-    """Play a scenario, and turn an error into its result, so that the other scenarios still run.
+def _play_and_catch_errors(deployed: DeployedStack, scenario: Scenario) -> Result:
+    """Play a scenario. An error becomes part of the result, so that other scenarios still run.
 
-    But if the emulator has died, none of them could run, so the error is raised.
+    If the emulator has died, the error is raised instead, because no other scenario could run.
     """
     try:
         return deployed.play(scenario)
@@ -147,33 +147,33 @@ def _keep_running(deployed: DeployedStack) -> None:
     deployed.resources.write_newer_exports(get_today())
 
     command = deployed.target.command
-    _wait(
+    _wait_for_interrupt(
         deployed.resources.emulator,
         {NEXT_COMMANDS: [command("plan"), command("start", "--watch"), command("history")]},
     )
 
 
 def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) -> int:
-    """Run an emulator until Ctrl-C, with everything in it that a stack's settings name.
+    """Run an emulator until Ctrl-C, and create all resources there that a stack's settings name.
 
-    Unlike a rehearsal, this doesn't deploy the stack itself. Returns the command's exit code.
+    Unlike a rehearsal, this doesn't deploy the stack. Returns the exit code of the command.
     """
     emulated_stack = _emulate_stack(stack_name, data_dir, EMULATE_TIMINGS, port)
     with emulated_stack as (stack, emulator):
         resources = StackResources(emulator, stack.args, stack.data)
         resources.create()
         resources.write_newer_exports(get_today())
-        _wait(emulator, _list_deploy_commands(stack_name, resources.group_arn))
+        _wait_for_interrupt(emulator, _list_deploy_commands(stack_name, resources.group_arn))
     return 0
 
 
 def _list_deploy_commands(stack_name: str, group_arn: str) -> dict[str, list[str]]:
-    """List the commands that deploy the stack, or that adopt its dataset group in another stack.
+    """Return commands that deploy the stack, or that adopt its dataset group in another stack.
 
-    The keys say what each group of commands is for.
+    Each key is a sentence that says what the commands in its list are for.
     """
-    # With the state in a folder, nobody has to log in, and another shell that gets the same lines
-    # finds the same stack.
+    # With its state in a folder, Pulumi doesn't need a login, and the operator can paste the same
+    # lines into a second shell to work with the same stack.
     state = f"export PULUMI_BACKEND_URL=file://{mkdtemp()} PULUMI_CONFIG_PASSPHRASE="
 
     # `adopt` refuses to overwrite the file of an existing stack.
@@ -197,8 +197,8 @@ def _emulate_stack(
 ) -> Iterator[tuple[Stack, Emulator]]:
     """Run an emulator for a stack, and redirect boto3 to it until the block ends.
 
-    The emulator takes on the stack's account and region, so that the ARNs in the stack's config
-    work unchanged. By default, it listens on any free port.
+    The emulator uses the stack's account and region, so that the ARNs in the stack's config work
+    unchanged. By default, it listens on any free port.
     """
     with _explain_errors(), open_stack(stack_name, data_dir) as stack:
         region, account = stack.args.first_arn.split(":")[3:5]
@@ -215,7 +215,7 @@ def _explain_errors() -> Iterator[None]:
 
     Raises:
         OperatorError: the stack or its deployment has to be fixed first.
-        FailedError: the emulator stopped responding, so it's worth trying again.
+        FailedError: the emulator stopped responding, so the operator should try again.
     """
     try:
         yield
@@ -226,7 +226,9 @@ def _explain_errors() -> Iterator[None]:
         raise FailedError(message) from error
 
 
-def _wait(emulator: Emulator, commands_by_purpose: Mapping[str, Sequence[str]]) -> None:
+def _wait_for_interrupt(
+    emulator: Emulator, commands_by_purpose: Mapping[str, Sequence[str]]
+) -> None:
     """Print how to use the emulator, and wait until Ctrl-C or SIGTERM.
 
     `commands_by_purpose` contains further commands to suggest. Raises FailedError if the emulator
@@ -246,7 +248,7 @@ def _wait(emulator: Emulator, commands_by_purpose: Mapping[str, Sequence[str]]) 
 
 def _list_exports(emulator: Emulator) -> list[str]:
     """List the `export` lines that make boto3, Pulumi and the AWS CLI use the emulator."""
-    # The Pulumi CLI may not be on the other shell's PATH, for example if `tools.py` has built it.
+    # The Pulumi CLI may not be on the PATH of another shell, for example if `tools.py` built it.
     cli_paths = [path for path in map(which, PULUMI_COMMANDS) if path]
     folders = [str(Path(path).parent) for path in [sys.executable, *cli_paths]]
     unique_folders = dict.fromkeys([*folders, str(PROVIDER_FOLDER)])

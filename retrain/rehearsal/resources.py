@@ -1,6 +1,6 @@
-"""Creates the resources that a stack's settings name, but that a deployment doesn't create.
+"""Creates the resources that have to exist before a stack is deployed.
 
-In an AWS account, they exist before the stack: exports in S3, the dataset group with its solutions
+The stack's settings only name these resources: exports in S3, the dataset group with its solutions
 and campaigns, and IAM roles.
 """
 
@@ -45,10 +45,10 @@ POLL_SECONDS = 0.1
 
 
 class StackResources:
-    """Creates the resources that a stack's settings name, in an emulator.
+    """Creates resources in an emulator, namely all that a stack's settings name.
 
-    Every public method may raise OperatorError if a resource ends as FAILED, and ClientError if the
-    emulator rejects a request.
+    Every public method may raise ClientError if the emulator rejects a request, and OperatorError
+    if a resource that was requested becomes FAILED.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class StackResources:
         self.datasets = self._list_datasets()
         """Dataset type -> its settings."""
         self._upload_count = 0
-        """How often newer exports were uploaded so far."""
+        """How many times newer exports have been uploaded."""
 
     @property
     def group_arn(self) -> str:
@@ -75,14 +75,15 @@ class StackResources:
 
     @property
     def import_role_arn(self) -> str:
-        """The role that Personalize assumes to import: from the settings, or one of our own."""
+        """The role that Personalize assumes for imports, from the settings or one of our own."""
         default_role = f"arn:aws:iam::{self.emulator.account}:role/{self._build_name('rehearsal')}"
         return str(self.args.import_role_arn or default_role)
 
     def _list_datasets(self) -> dict[str, DatasetArgs]:
-        """Map dataset types to the stack's settings, and add interactions if there are none.
+        """Map dataset types to the stack's dataset settings.
 
-        Without interactions, Personalize couldn't train anything.
+        If the stack has no interactions, add settings for them, because Personalize can't train
+        anything without interactions.
         """
         configured = self.args.datasets.configured()
         datasets = {to_dataset_type(key): dataset for key, dataset in configured.items()}
@@ -96,9 +97,10 @@ class StackResources:
         return datasets
 
     def create(self) -> None:
-        """Create all resources, including a first version of each solution, and wait for them.
+        """Create all resources, and wait until they're ACTIVE.
 
-        The first versions are trained on the older exports, and the campaigns serve them.
+        The first version of each solution is trained on the older exports, and the solution's
+        campaigns serve this version.
         """
         print_progress("writing exports to S3")
         yesterday = get_today() - timedelta(days=1)
@@ -120,7 +122,7 @@ class StackResources:
             self._create_campaigns(self._train(recipe_names))
 
     def write_newer_exports(self, day: date, damage: Damage = "none") -> None:
-        """Upload another export of each dataset to where a run of that day looks for it.
+        """Upload another export of each dataset to where a run on that day looks for it.
 
         `damage` breaks the interactions in a way that the pipeline is supposed to notice.
         """
@@ -140,7 +142,7 @@ class StackResources:
         self._upload_count += 1
 
     def delete_user(self, user_id: str) -> None:
-        """Start a data deletion job for a user, but don't wait for its end."""
+        """Start a data deletion job for a user, and return before the user is deleted."""
         file = S3Location("rehearsal-deletion", "users.csv")
         self._put_file(file, f"USER_ID\n{user_id}\n".encode())
 
@@ -154,7 +156,7 @@ class StackResources:
     # Files in S3
 
     def _upload(self, day: date, exports: Mapping[str, bytes]) -> None:
-        """Upload all files that a run of that day reads, and create the buckets for its output."""
+        """Upload all files that a run on that day reads, and create the buckets for its output."""
         self._upload_batch_inputs(day)
         for dataset_type, dataset in self.datasets.items():
             self._put_file(_resolve_location(dataset.data_location, day), exports[dataset_type])
@@ -173,14 +175,17 @@ class StackResources:
                 self._create_bucket(_resolve_location(job.output, day).bucket)
 
     def _build_batch_input(self, solution: SolutionArgs) -> bytes:
-        """Build the input of a solution's batch jobs: JSON lines, one for each of a few users."""
+        """Build the input of a solution's batch jobs, with one line of JSON for each user."""
         recipe_name = choose_recipe(solution)
         users = self.data.list_typical_users()[:BATCH_USERS]
         lines = [json.dumps(build_query(user, recipe_name)) for user in users]
         return "".join(f"{line}\n" for line in lines).encode()
 
     def _put_file(self, location: S3Location, content: bytes) -> None:
-        """Upload a file, and create its bucket if necessary. In a folder, it's the only file."""
+        """Upload a file, and create its bucket if necessary.
+
+        If the location is a folder, the file becomes the only one in it.
+        """
         bucket, key = location
         if key.endswith("/"):
             key += "part-0.csv"
@@ -191,7 +196,7 @@ class StackResources:
     def _create_bucket(self, bucket: str) -> None:
         """Create a bucket that Personalize may read and write, unless it already exists.
 
-        Its policy is the one in AWS's guide.
+        The bucket policy is the one in AWS's guide.
         """
         existing_buckets = [existing["Name"] for existing in self.s3.list_buckets()["Buckets"]]
         if bucket in existing_buckets:
@@ -228,7 +233,7 @@ class StackResources:
         """Create the permissions boundary that the settings name, unless it's managed by AWS."""
         boundary_arn = str(self.args.permissions_boundary_arn)
 
-        # The ARN of an AWS managed policy doesn't contain an account.
+        # The ARN of an AWS managed policy doesn't contain an account ID.
         if boundary_arn.startswith(f"arn:aws:iam::{self.emulator.account}:"):
             path, name = _split_iam_arn(boundary_arn)
             policy = build_policy(Action="*", Resource="*")
@@ -275,9 +280,9 @@ class StackResources:
         wait_until_active(describe, "datasetImportJob", *job_arns)
 
     def _choose_recipes(self) -> dict[str, str]:
-        """Map each solution's ARN to a recipe.
+        """Choose a recipe for each solution, and return the recipe names by solution ARN.
 
-        A solution that a quality gate compares others with is a baseline, so it gets POPULARITY.
+        A solution that a quality gate names in `relativeTo` is a baseline, so it gets POPULARITY.
         """
         rules = [rule for solution in self.args.solutions for rule in solution.quality_gate]
         baseline_arns = {str(rule.relative_to) for rule in rules}
@@ -304,7 +309,10 @@ class StackResources:
         wait_until_active(self.personalize.describe_solution, "solution", *recipe_names)
 
     def _train(self, solution_arns: Iterable[str]) -> dict[str, str]:
-        """Train a version of each solution, and wait. Map solution ARNs to version ARNs."""
+        """Train a version of each solution, and wait until all of them are ACTIVE.
+
+        Returns the version ARNs by solution ARN.
+        """
         version_arns = {}
         for solution_arn in solution_arns:
             version = self.personalize.create_solution_version(
@@ -335,18 +343,18 @@ class StackResources:
         return f"arn:aws:personalize:{self.emulator.region}:{self.emulator.account}:{resource}"
 
     def _build_name(self, prefix: str) -> str:
-        """Build a resource name from a prefix and the dataset group's name, cut to the limit."""
+        """Build a name from a prefix and the dataset group's name, cut to MAX_NAME_LENGTH."""
         name_prefix = prefix.lower().replace("_", "-")
         return f"{name_prefix}-{self.group_name}"[:MAX_NAME_LENGTH]
 
 
 def _resolve_location(url: object, day: date) -> S3Location:
-    """Split an S3 URL into bucket and key, after replacing `{date}` by a day."""
+    """Replace `{date}` in an S3 URL with a day, and split the URL into bucket and key."""
     return split_location(_insert_day(url, day))
 
 
 def _insert_day(url: object, day: date) -> str:
-    """Replace `{date}` in an S3 URL by a day."""
+    """Replace `{date}` in an S3 URL with a day."""
     return str(url).replace(DATE_PLACEHOLDER, str(day))
 
 
@@ -357,15 +365,15 @@ def _split_iam_arn(arn: str) -> tuple[str, str]:
 
 
 def build_policy(**statement: object) -> str:
-    """Build a JSON policy with a single statement, which allows something."""
+    """Build a JSON policy with a single Allow statement."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
 
 
 def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, *arns: str) -> None:
-    """Poll Personalize resources of one kind until all of them are ACTIVE.
+    """Poll Personalize resources of one type until all of them are ACTIVE.
 
-    `describe` is the client's method for that kind, and `key` is the response key that contains the
-    resource, for example `campaign`. Raises OperatorError if a resource fails.
+    `describe` is the client's Describe method for that type, and `key` is the response key that
+    contains the resource, for example `campaign`. Raises OperatorError if a resource fails.
     """
     for arn in arns:
         while not _is_active(describe(**{f"{key}Arn": arn})[key], arn):

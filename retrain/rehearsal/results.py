@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What happened in a scenario."""
+    """The result of playing one scenario."""
 
     scenario: Scenario
     checks: Sequence[Check] = ()
     run: ShownRun | None = None
     error: str | None = None
-    """Why the scenario could not be played to its end, or None."""
+    """Why the scenario couldn't be played to its end, or None."""
 
     @property
     def is_as_designed(self) -> bool:
@@ -49,7 +49,7 @@ def print_story(scenario: Scenario) -> None:
 
 
 def print_result(result: Result, deployed: DeployedStack) -> None:
-    """Print what the run did, whether that is as designed, and what it prevented."""
+    """Print the run, which checks it passed or failed, and what the pipeline prevented."""
     run = result.run
     if run:
         print_lines([Line(0, ""), *run.lines()])
@@ -61,9 +61,9 @@ def print_result(result: Result, deployed: DeployedStack) -> None:
 
 
 def _print_report(result: Result, run: ShownRun, report: Report, deployed: DeployedStack) -> None:
-    """Print the report if something went wrong, or the achievements of a happy path."""
+    """Print the full report of a failed scenario, or the successes of the happy path."""
     if not result.is_as_designed:
-        # Don't wrap lines, because a line break inside a command would be pasted, too.
+        # Don't wrap lines, so that the operator can copy commands without extra line breaks.
         text = format_report(report, pipeline_options=run.pipeline_options)
         output.result_console().print(f"\n{text.rstrip()}", soft_wrap=True)
     elif not result.scenario.prevented:
@@ -71,7 +71,7 @@ def _print_report(result: Result, run: ShownRun, report: Report, deployed: Deplo
 
 
 def _print_success(run: ShownRun, report: Report, deployed: DeployedStack) -> None:
-    """Print the report's warnings, the trials that versions passed, and their recommendations."""
+    """Print the report's warnings, the trials that versions passed, and what they recommend."""
     warnings = [format_message(warning, run.pipeline_options) for warning in report["warnings"]]
     warning_lines = [Line(1, "warning", text, label_style="yellow") for text in warnings]
 
@@ -111,7 +111,7 @@ def _list_verdict_lines(result: Result) -> Iterator[Line]:
 
 
 def print_summary(results: Sequence[Result]) -> None:
-    """Print how many scenarios ended as designed, and name the others."""
+    """Print how many scenarios passed all checks, and the names of the others."""
     failed_names = [result.scenario.name for result in results if not result.is_as_designed]
     passed_count = len(results) - len(failed_names)
     text = f"{passed_count} of {len(results)} scenarios ended as designed"
@@ -133,7 +133,7 @@ def build_document(stack_name: str, results: Sequence[Result]) -> dict[str, obje
 
 
 def _build_scenario_document(result: Result) -> dict[str, object]:
-    """Build the part of the document about one scenario."""
+    """Build the item of the JSON document for one scenario."""
     scenario = result.scenario
     document: dict[str, object] = {
         "scenario": scenario.name,

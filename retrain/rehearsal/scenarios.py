@@ -1,7 +1,8 @@
 """Defines the scenarios of a rehearsal, and checks whether the pipeline passed them.
 
 A *scenario* is one run in which something goes wrong, except for the happy path, which always comes
-first. Scenarios aren't independent, because each begins with what earlier runs left behind.
+first. Scenarios aren't independent, because each starts from the data, versions and campaigns that
+earlier runs left behind.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ OBSTACLES: Mapping[Need, str] = {
     "bake": "not every campaign has a bake; set solutions[].campaigns[].bake of each campaign",
     "no approval": "a version that needs an approval is not tried before a person has approved it",
 }
-"""Unmet need -> why the stack can't play a scenario that has this need."""
+"""Unmet need -> why the stack can't play a scenario that requires it."""
 NO_RESULTS = {"fault": "no-results", "job": "solution-version", "times": 10_000}
-"""A fault (see `emulator/personalize/faults.py`) that occurs so often that it only ends when it's
-removed."""
+"""A fault (see `emulator/personalize/faults.py`) with so many repetitions that it lasts until we
+remove it."""
 
 
 class ScenarioName(StrEnum):
@@ -61,17 +62,17 @@ class Scenario:
 
     name: ScenarioName
     story: str
-    """What goes wrong, for people to read."""
+    """What goes wrong, in a sentence for the operator."""
     promise: str
-    """What the pipeline should do about it, for people to read."""
+    """What the pipeline should do about that, in a sentence for the operator."""
     prevented: str = ""
-    """What would have happened without the pipeline's guards. Empty for the happy path."""
+    """What would have happened without the pipeline's guards, or empty for the happy path."""
     hint: str = "no setting of a stack turns this off, so report it as a fault of the pipeline"
-    """What the operator can do if the pipeline doesn't prevent it."""
+    """What the operator can do if the pipeline didn't prevent that."""
     outcome: Outcome
     """How the run should end if the stack has campaigns and none of them needs approval."""
     message: str = ""
-    """A part of the reason that the run's report should give, or empty to check no reason."""
+    """What one of the reasons in the run's report should contain, or empty to check no reason."""
     damage: Damage = "none"
     """What is wrong with the export of interactions."""
     writes_exports: bool = True
@@ -81,7 +82,7 @@ class Scenario:
     fault: Mapping[str, object] | None = None
     """A fault that the emulator injects during the run."""
     needs: Sequence[Need] = ()
-    """What the stack has to have. If several needs are unmet, only the first one is reported."""
+    """What the stack must have. If several needs are unmet, only the first of them is reported."""
 
     @property
     def trains(self) -> bool:
@@ -89,9 +90,10 @@ class Scenario:
         return self.outcome in ("DEPLOYED", "REJECTED", "ROLLED_BACK")
 
     def find_expected_outcome(self, args: RetrainingPipelineArgs) -> Outcome:
-        """Find the outcome that the run should have in a stack.
+        """Return the outcome with which the run of a stack should end.
 
-        A happy end depends on whether the stack has approvals, campaigns or even solutions.
+        If the scenario expects DEPLOYED, a stack that requires approvals, or has no campaigns or
+        no solutions, should end with another successful outcome instead.
         """
         if self.outcome != "DEPLOYED":
             return self.outcome
@@ -255,9 +257,9 @@ def list_scenarios(names: Sequence[ScenarioName]) -> list[Scenario]:
 def check_report(
     scenario: Scenario, args: RetrainingPipelineArgs, report: Report | None
 ) -> Iterator[Check]:
-    """Check what a run did, according to its report, against what the scenario expects.
+    """Yield checks that compare a run's report with what the scenario expects.
 
-    Without a report, only the check of the outcome is possible, and fails.
+    Without a report, the only check is that of the outcome, which fails.
     """
     expected_outcome = scenario.find_expected_outcome(args)
     ended_as_expected = report is not None and report["outcome"] == expected_outcome
@@ -265,7 +267,7 @@ def check_report(
     if report is None:
         return
 
-    # Only a run that ends before it imports anything has reasons of its own in the report.
+    # If a run ends before it imports anything, its report has the reasons at the top level.
     if scenario.message:
         has_reason = any(scenario.message in reason["text"] for reason in report["reasons"])
         yield Check("its report has the reason", has_reason)
@@ -292,7 +294,7 @@ def _check_trainings(scenario: Scenario, args: RetrainingPipelineArgs, report: R
         is_trained = any(solution["isTrained"] for solution in report["solutions"])
         return Check("no training was paid for", not is_trained)
 
-    # A training that failed has no training hours.
+    # If a training failed, its trainingHours is None.
     trained_arns = {
         solution["solutionArn"]
         for solution in report["solutions"]
@@ -305,9 +307,9 @@ def _check_trainings(scenario: Scenario, args: RetrainingPipelineArgs, report: R
 def _check_campaigns(
     scenario: Scenario, args: RetrainingPipelineArgs, report: Report
 ) -> Iterator[Check]:
-    """Check whether each campaign serves its new version, or still the previous one.
+    """Check for each campaign that it serves the new or the previous version, as expected.
 
-    If new versions need approval, a campaign keeps the previous one, even on the happy path.
+    If new versions need approval, campaigns keep the previous version, even on the happy path.
     """
     new_version_arns = [
         solution["solutionVersionArn"] for solution in report["solutions"] if solution["isTrained"]

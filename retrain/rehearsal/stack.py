@@ -1,4 +1,4 @@
-"""Reads a stack for a rehearsal, and overrides settings that would slow it down or block it."""
+"""Reads the stack to rehearse, and overrides settings that would slow or block the rehearsal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Stack:
 
     @property
     def overrides(self) -> dict[str, str]:
-        """Config for the deployer, which replaces the settings that don't suit a rehearsal."""
+        """The settings that a rehearsal replaces, serialized as JSON for the deployer's config."""
         config = to_config(self.args, keep_none=False)
 
         for solution in config["solutions"]:
@@ -52,37 +52,41 @@ class Stack:
                 _drop_filter_and_themes(batch_job)
 
         for dataset in config["datasets"].values():
-            # The sample data is old, so runs would refuse it.
+            # The events in the sample data are old, so runs would refuse the exports.
             dataset.pop("maxEventAge", None)
 
-        # A rehearsal would soon hit the limit, because it trains several times a minute.
+        # Turn the limit off, because a rehearsal trains several times a minute.
         config["limits"]["maxTrainingsPerMonth"] = 0
         return {key: json.dumps(config[key]) for key in ("datasets", "solutions", "limits")}
 
 
 def _shorten_trial(campaign: dict[str, Any]) -> None:
-    """Shorten a campaign's probe and bake to seconds, and drop what only the account has."""
+    """Shorten a campaign's probe and bake to seconds, and drop what the emulator doesn't have."""
     probe = campaign.get("probe")
     if probe:
         probe["minutes"] = PROBE_MINUTES
-        # We don't know the filter's expression, and the sample data lacks the fields of a context.
+        # We can't create the filter without its expression, and a context may need fields that the
+        # sample data doesn't have.
         for key in ("filterArn", "filterValues", "context"):
             probe.pop(key, None)
 
     if "bake" in campaign:
-        # Alarms that the stack doesn't create itself exist only in the real account.
+        # Alarms that the stack doesn't create only exist in the real account.
         campaign["bake"] = {"hours": BAKE_HOURS, "createAlarms": True}
 
 
 def _drop_filter_and_themes(batch_job: dict[str, Any]) -> None:
-    """Remove a batch job's filter, because we don't know its expression, and its themes."""
+    """Drop a batch job's filter, whose expression we don't know, and its themes.
+
+    The emulator doesn't support theme generation.
+    """
     batch_job.pop("filterArn", None)
     batch_job.pop("themes", None)
 
 
 @contextmanager
 def open_stack(name: str, data_dir: Path | None) -> Iterator[Stack]:
-    """Read a stack and its data, and cut this process off from real AWS accounts for the block.
+    """Read a stack and its data, and hide real AWS accounts from this process until the block ends.
 
     `data_dir` contains CSV files that replace the sample data. Raises OperatorError if the stack or
     the data can't be used.
@@ -94,8 +98,8 @@ def open_stack(name: str, data_dir: Path | None) -> Iterator[Stack]:
     import_modes = {key: dataset.import_mode for key, dataset in datasets.items()}
     data = read_data(data_dir or SAMPLE_FOLDER, import_modes)
 
-    # The program of a new project imports the installed package, but the deployer runs it in this
-    # process, which has already imported the same modules under another name.
+    # The program of a project outside the repository imports `personalize_retraining`. The deployer
+    # runs this program in our process, which has imported the same modules as `components`.
     sys.modules.setdefault("personalize_retraining", components)
 
     with open_readable_project(name) as folder, restore_environment():
