@@ -76,6 +76,7 @@ def _check_quota(store: Store, resource_class: type[Resource]) -> None:
     """Reject a new job if its region already has the maximum number of unfinished ones."""
     resources = store.list_resources(resource_class)
     unfinished = [resource for resource in resources if resource.is_unfinished(store.now)]
+
     if len(unfinished) >= resource_class.unfinished_quota:
         raise ApiError(
             "LimitExceededException",

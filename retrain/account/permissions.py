@@ -113,6 +113,7 @@ def _collect_grants(command: str) -> dict[str, list[str]]:
     ]
     if command in ("plan", "doctor"):
         row_grants.append(PLANNING_GRANTS)
+
     return merge_grants(*row_grants)
 
 

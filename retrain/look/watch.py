@@ -131,6 +131,7 @@ def _poll(target: Target, events: EventReader, screen: Screen) -> None:
     Raises OperatorError if AWS denies a request, but not if it doesn't respond.
     """
     run = events.run
+
     try:
         # Describe the execution before reading its events. In the other order, if it ended between
         # the two requests, its last events would be missed.
