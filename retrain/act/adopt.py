@@ -85,7 +85,7 @@ def adopt(
 def _choose_file(stack: str, *, may_overwrite: bool) -> Path:
     """Return the path of the stack file to write.
 
-    Raises OperatorError if the file already exists, unless it may be overwritten.
+    Raises OperatorError if the file already exists and mustn't be overwritten.
     """
     stack_file = build_stack_file_path(stack)
     if os.path.lexists(stack_file) and not may_overwrite:

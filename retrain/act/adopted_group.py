@@ -159,7 +159,7 @@ class GroupConfigBuilder:
     def _build_dataset(self, key: str, job: DatasetImportJobTypeDef) -> Config:
         """Build the settings of a dataset from its last import job.
 
-        Add a note if the location contains a date, because the next export may have another one.
+        Add a note if the location contains a date, because the next export may have a new date.
         """
         location = job["dataSource"]["dataLocation"]
         if DAY_PATTERN.search(location):
@@ -173,9 +173,9 @@ class GroupConfigBuilder:
         return {"datasetArn": job["datasetArn"], "dataLocation": location, "importMode": mode}
 
     def _build_import_role(self, import_jobs: Iterable[DatasetImportJobTypeDef]) -> Config:
-        """Build the setting of the import role, or return {} unless all jobs used the same role.
+        """Build the import role setting if all jobs used the same role, or else return {}.
 
-        A stack whose config has no import role creates one itself.
+        Without this setting, the stack creates an import role itself.
         """
         role_arns = set()
         for job in import_jobs:
@@ -258,7 +258,7 @@ class GroupConfigBuilder:
         return {"qualityGateEnabled": False}
 
     def _list_metrics(self, solution_arn: str, recipe: Recipe | None) -> Collection[str]:
-        """List the metrics of the newest ACTIVE version, or of the recipe if none is ACTIVE."""
+        """List the newest ACTIVE version's metrics, or the recipe's if no version is ACTIVE."""
         # The versions are sorted, newest first.
         for version in list_versions(self._client, solution_arn):
             if is_active(version["status"]):
@@ -309,7 +309,7 @@ class GroupConfigBuilder:
 
 
 def _choose_probe(recipe: Recipe | None, values: Config) -> Config | None:
-    """Build a probe with the keys that a recipe requires, or else with its optional keys.
+    """Build a probe with the keys that a recipe requires, or with the optional keys if it has none.
 
     Returns None if a value is missing, or if we can't probe campaigns with this recipe.
     """

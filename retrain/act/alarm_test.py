@@ -1,4 +1,4 @@
-"""The command `test-alarm`, which proves that an alarm reaches the topic, and lists subscribers."""
+"""The command `test-alarm`, which tests whether an alarm notifies the pipeline's SNS topic."""
 
 from __future__ import annotations
 

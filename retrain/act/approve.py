@@ -73,7 +73,7 @@ def approve(
 
 
 def _require_deployment(candidate: Candidate, deployments: Sequence[ExpectedDeployment]) -> None:
-    """Raise FailedError if approving is pointless, because no campaign would get the version."""
+    """Raise FailedError if no campaign would get the version, even after an approval."""
     obstacles = [deployment.obstacle for deployment in deployments if deployment.obstacle]
     if len(obstacles) == len(deployments):
         reason = "; ".join(obstacles) or "its solution has no campaign"

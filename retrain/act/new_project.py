@@ -38,7 +38,7 @@ def write_project(folder: Path) -> list[str]:
 
 
 def _format_requirement() -> str:
-    """Return the requirement that installs this package again, from where it was installed.
+    """Return the requirement that installs the package from the same source as this installation.
 
     The source may be a commit in a repository, another URL, or a package index.
     """

@@ -267,9 +267,10 @@ def _choose_blocked_version(
 ) -> str:
     """Return the ARN of the version to block, usually the one that the campaign leaves.
 
-    The tags have room for only one blocked version. If the current one is newer than the version
-    that the campaign leaves, it stays blocked, because otherwise a run would deploy it again. But
-    an operator who moves the campaign to the blocked version or a newer one lifts the block.
+    The tags have room for only one blocked version. If the current blocked version is newer
+    than the one that the campaign leaves, the newer version stays blocked, because otherwise a run
+    would deploy it again. But if the operator moves the campaign to the blocked version itself, or
+    to a newer version, the block is lifted.
     """
     blocked_arn = record.blocked_version_arn
     if blocked_arn is None or blocked_arn not in creation_times:

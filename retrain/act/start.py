@@ -108,14 +108,14 @@ def _find_solution_arns(target: Target, names: Sequence[str]) -> list[str]:
 
 
 def _check_request(target: Target, request: RunRequest) -> None:
-    """Raise OperatorError if the run would reject this input, so that no run is started in vain."""
+    """Raise OperatorError before we start a run that would reject this input."""
     problems = find_input_problems(target.settings, build_placeholder_execution(request))
     if problems:
         raise OperatorError("\n".join(map(format_input_problem, problems)))
 
 
 def _print_wait(target: Target, oldest_execution: Execution) -> None:
-    """Print which run a new one would wait for, and for how long at most."""
+    """Print which run a new run would wait for, and the maximum wait."""
     max_wait = format_duration(compute_max_wait(target.settings).total_seconds())
     run_id = find_run_id(target, oldest_execution)
     print_message(
@@ -125,7 +125,7 @@ def _print_wait(target: Target, oldest_execution: Execution) -> None:
 
 
 def _start_execution(target: Target, run_id: str, request: RunRequest) -> Execution:
-    """Start an execution with the run ID as its name, where the run's functions read the ID."""
+    """Start an execution whose name is the run ID, which is how the run's functions get the ID."""
     response = target.access.step_functions.start_execution(
         stateMachineArn=target.state_machine_arn, name=run_id, input=dumps(request)
     )

@@ -1,9 +1,9 @@
 """Provides the data of a rehearsal: an older and a newer export of each dataset.
 
-Both come from one CSV file. It's either the operator's own file, or one from `sample_data/`, which
-has the data of a made-up film service. The file itself is the newer export. The older export, on
-which the first solution version is trained, contains only the oldest 80% of the rows by TIMESTAMP.
-If the file has no TIMESTAMP column, both exports are the same.
+Both exports come from one CSV file, either the operator's own or one in `sample_data/`, which has
+the data of a made-up film service. The file itself is the newer export. The older export, on which
+the first solution version is trained, contains only the oldest 80% of the rows by TIMESTAMP. If the
+file has no TIMESTAMP column, both exports are the same.
 """
 
 from __future__ import annotations
@@ -222,8 +222,8 @@ def _find_row_problem(file: FileSample, dataset_type: str) -> str | None:
 def _find_lack_of_interactions(file: FileSample, import_mode: str) -> str | None:
     """Explain why one of the two exports would have too few interactions, or return None.
 
-    In an INCREMENTAL import, the newer export has only the rows that the older export doesn't have,
-    and these are fewer.
+    In an INCREMENTAL import, the newer export is the smaller one, because it contains only the rows
+    that aren't in the older export.
     """
     percent = OLDER_PERCENT
     reason = f"the first version is trained on the older {percent}%"

@@ -46,7 +46,7 @@ by hand uses today's date, which is later than all scheduled days."""
 
 
 def _generate_days() -> Iterator[date]:
-    """Yield the day of each run of the schedule, beginning PAST_DAYS ago."""
+    """Yield the day of each scheduled run, beginning PAST_DAYS before today."""
     for offset in count(-PAST_DAYS):
         yield get_today() + timedelta(days=offset)
 

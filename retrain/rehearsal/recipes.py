@@ -69,7 +69,10 @@ def _collect_used_settings(config: Mapping[str, Any]) -> set[str]:
 
 
 def build_query(user: User, recipe_name: str) -> dict[str, Any]:
-    """Build a recommendation request for a user, or a line in a batch job's input, for a recipe."""
+    """Build a recommendation request for a user, with the parameters that a recipe takes.
+
+    A line in a batch job's input has the same keys.
+    """
     if recipe_name == RELATED_ITEMS:
         return {"itemId": user.item_ids[0]}
     if recipe_name == RANKING:

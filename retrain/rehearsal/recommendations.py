@@ -31,7 +31,7 @@ RECOMMENDED_ITEMS = 5
 
 
 def list_trial_lines(args: RetrainingPipelineArgs, report: Report) -> Iterator[Line]:
-    """Yield a line for each campaign with a new version, which says which trials it passed.
+    """Yield a line for each deployed version, which says what trials the version passed.
 
     The line also says how long the trials take on AWS, because a rehearsal shortens them.
     """

@@ -90,8 +90,8 @@ def rehearse(
 def _choose_scenarios(stack: Stack, names: Sequence[ScenarioName]) -> list[Scenario]:
     """Choose the happy path and those of the named scenarios that the stack can play.
 
-    Raises OperatorError if a scenario was named, but can't be played. If it was only included in
-    ALL, it's left out with a message instead.
+    Raises OperatorError if the stack can't play a scenario that was named. A scenario that's only
+    included because of ALL is left out with a message instead.
     """
     playable = []
     refusals = []
@@ -154,7 +154,7 @@ def _keep_running(deployed: DeployedStack) -> None:
 
 
 def emulate(stack_name: str, *, port: int = 4566, data_dir: Path | None = None) -> int:
-    """Run an emulator until Ctrl-C, and create all resources there that a stack's settings name.
+    """Run an emulator until Ctrl-C, filled with the resources that a stack's settings name.
 
     Unlike a rehearsal, this doesn't deploy the stack. Returns the exit code of the command.
     """

@@ -45,7 +45,7 @@ POLL_SECONDS = 0.1
 
 
 class StackResources:
-    """Creates resources in an emulator, namely all that a stack's settings name.
+    """Fills an emulator with the resources that a stack's settings name.
 
     Every public method may raise ClientError if the emulator rejects a request, and OperatorError
     if a resource that was requested becomes FAILED.
@@ -142,7 +142,7 @@ class StackResources:
         self._upload_count += 1
 
     def delete_user(self, user_id: str) -> None:
-        """Start a data deletion job for a user, and return before the user is deleted."""
+        """Start a data deletion job for a user, without waiting until the user is deleted."""
         file = S3Location("rehearsal-deletion", "users.csv")
         self._put_file(file, f"USER_ID\n{user_id}\n".encode())
 
@@ -196,7 +196,7 @@ class StackResources:
     def _create_bucket(self, bucket: str) -> None:
         """Create a bucket that Personalize may read and write, unless it already exists.
 
-        The bucket policy is the one in AWS's guide.
+        The bucket policy is the one in the Personalize developer guide.
         """
         existing_buckets = [existing["Name"] for existing in self.s3.list_buckets()["Buckets"]]
         if bucket in existing_buckets:
@@ -221,7 +221,7 @@ class StackResources:
         """Create the roles that Personalize assumes for imports and batch jobs."""
         role_arns = {self.import_role_arn, str(self.args.batch_role_arn or self.import_role_arn)}
         trust_policy = build_policy(Principal={"Service": PERSONALIZE}, Action="sts:AssumeRole")
-        # It needn't be narrower, because the emulator contains only the rehearsal's own files.
+        # The policy can be broad, because the emulator contains only the rehearsal's own files.
         file_policy = build_policy(Action=FILE_ACTIONS, Resource="*")
 
         for role_arn in sorted(role_arns):

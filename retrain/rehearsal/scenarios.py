@@ -90,10 +90,10 @@ class Scenario:
         return self.outcome in ("DEPLOYED", "REJECTED", "ROLLED_BACK")
 
     def find_expected_outcome(self, args: RetrainingPipelineArgs) -> Outcome:
-        """Return the outcome with which the run of a stack should end.
+        """Return the outcome that the run should have in a stack with these arguments.
 
-        If the scenario expects DEPLOYED, a stack that requires approvals, or has no campaigns or
-        no solutions, should end with another successful outcome instead.
+        If the scenario expects DEPLOYED, but the stack requires approvals, or has no campaigns or
+        no solutions, the run should have a different successful outcome.
         """
         if self.outcome != "DEPLOYED":
             return self.outcome
@@ -239,7 +239,7 @@ SCENARIOS = (
 
 
 class Check(NamedTuple):
-    """A sentence that should be true after a scenario, and whether it is."""
+    """An expectation about a scenario's run, and whether the run met it."""
 
     text: str
     is_met: bool
@@ -307,7 +307,7 @@ def _check_trainings(scenario: Scenario, args: RetrainingPipelineArgs, report: R
 def _check_campaigns(
     scenario: Scenario, args: RetrainingPipelineArgs, report: Report
 ) -> Iterator[Check]:
-    """Check for each campaign that it serves the new or the previous version, as expected.
+    """Check whether each campaign serves the version that it should, the new or the previous one.
 
     If new versions need approval, campaigns keep the previous version, even on the happy path.
     """

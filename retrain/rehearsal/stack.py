@@ -76,9 +76,10 @@ def _shorten_trial(campaign: dict[str, Any]) -> None:
 
 
 def _drop_filter_and_themes(batch_job: dict[str, Any]) -> None:
-    """Drop a batch job's filter, whose expression we don't know, and its themes.
+    """Remove a batch job's filter and themes.
 
-    The emulator doesn't support theme generation.
+    We can't create the filter without its expression, and the emulator doesn't support theme
+    generation.
     """
     batch_job.pop("filterArn", None)
     batch_job.pop("themes", None)
