@@ -64,8 +64,8 @@ class GroupConfigBuilder:
     def build(self) -> AdoptedGroup:
         """Build the config, and return it with all notes.
 
-        Raises OperatorError if the group doesn't exist, or if none of its datasets was ever
-        imported from S3.
+        Raises OperatorError if the group doesn't exist, or if nothing was ever imported into it
+        from S3, unless Personalize trains all solutions.
         """
         self._require_group()
         import_jobs = self._read_last_imports()
@@ -103,7 +103,6 @@ class GroupConfigBuilder:
         """Map the config key of each dataset to the dataset's last successful import job.
 
         Datasets without an import job are left out, because we don't know where their exports are.
-        Raises OperatorError if no dataset has an import job.
         """
         import_jobs = {}
         for key, dataset_arn in self._list_datasets().items():
@@ -120,11 +119,14 @@ class GroupConfigBuilder:
         return import_jobs
 
     def _require_automatic_training(self, solutions: Sequence[Config]) -> None:
-        """Raise OperatorError unless Personalize trains all solutions, which need no imports."""
+        """Raise OperatorError unless Personalize trains all solutions.
+
+        Otherwise, runs would have to train, and we don't know from where to import the data.
+        """
         trained_by = {solution.get("trainedBy") for solution in solutions}
         if trained_by != {"personalize"}:
-            lack = f"{self._group_arn} has no dataset that was imported from S3; import one first"
-            raise OperatorError("; ".join([lack, *self._notes]))
+            error = f"{self._group_arn} has no dataset that was imported from S3; import one first"
+            raise OperatorError("; ".join([error, *self._notes]))
 
     def _list_datasets(self) -> dict[str, str]:
         """Map the config key of each dataset to its ARN, in the order of DatasetsArgs."""
@@ -222,7 +224,10 @@ class GroupConfigBuilder:
         return active_arns
 
     def _build_solution(self, solution_arn: str, probe_values: Config) -> Config:
-        """Build the settings of a solution, with its campaigns, their probe, and a quality gate."""
+        """Build the settings of a solution, with its campaigns, their probe, and a quality gate.
+
+        Add a note if Personalize trains the solution automatically.
+        """
         solution = self._client.describe_solution(solutionArn=solution_arn)["solution"]
         recipe = find_recipe(short_name(solution.get("recipeArn", "")))
 

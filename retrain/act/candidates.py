@@ -125,8 +125,8 @@ def _find_candidate(
 def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Iterator[Candidate]:
     """Yield the ACTIVE versions of the last month that runs may deploy, newest first.
 
-    Unless Personalize trains the solution, runs deploy only what runs have trained. So there's
-    no point in approving another one.
+    Unless Personalize trains the solution, runs only deploy versions that were trained by a run, so
+    there's no point in approving any other version.
     """
     client = target.access.personalize
     newer_arns: list[str] = []

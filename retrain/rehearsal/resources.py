@@ -61,7 +61,8 @@ class StackResources:
         self.iam = boto3.client("iam", **emulator.connection)
         self.s3 = boto3.client("s3", **emulator.connection)
 
-        # The ARN of a dataset ends with dataset/<group>/<type>.
+        # The ARN of a dataset ends with dataset/<group>/<type>. If the stack has no datasets, we
+        # name the group after the first solution instead, because the config has no group name.
         self.group_name = args.first_arn.split("/")[1]
         self.datasets = self._list_datasets()
         """Dataset type -> its settings."""
