@@ -13,9 +13,9 @@ HELP = "Run an AWS on this machine until Ctrl-C, as emulator/README.md explains.
 
 
 def main() -> int:
-    """Run the emulator until SIGINT or SIGTERM, and return the exit status.
+    """Run the emulator until SIGINT or SIGTERM, and return the command's exit status.
 
-    The status is 0 after a signal, or 1 if the emulator can't start or dies.
+    The status is 0 after a signal, and 1 if the emulator can't start or dies.
     """
     arguments = _parse_arguments()
     stop_requested = threading.Event()
@@ -54,7 +54,7 @@ def _print_exports(emulator: Emulator) -> None:
 
 
 def _wait_for_signal(emulator: Emulator, stop_requested: threading.Event) -> None:
-    """Block until a signal arrives. Raise EmulatorError if the emulator dies first."""
+    """Wait until `stop_requested` is set. Raise EmulatorError if the emulator dies before that."""
     while not stop_requested.wait(0.2):
         if not emulator.is_alive():
             raise EmulatorError(f"the emulator died\n{read_log_tail(emulator.log)}")

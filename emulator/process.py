@@ -1,8 +1,8 @@
-"""Runs the emulator in a process of its own, and ends it together with everything that it started.
+"""Runs the emulator in its own process, and cleans up everything that the emulator started.
 
-It needs its own process because MiniStack, which it's built on, keeps its state in modules and
-reads environment variables when it's imported. The process ends with the `with` block of `running`,
-or when the process that runs this block dies.
+The emulator needs its own process because it's based on MiniStack, which keeps its state in modules
+and reads environment variables when it's imported. The process ends with the `with` block of
+`running`, or when the process that runs this block dies.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 10
 LOG_TAIL_CHARACTERS = 4000
-# The emulator and its functions inherit no other environment variables than these.
+# The only environment variables that the emulator and its functions inherit.
 INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
 
 
 class Options(TypedDict):
-    """The server's options, which are passed to it as a single JSON argument."""
+    """The options of the server process, which gets them as a single JSON argument."""
 
     port: int
     account: str
     region: str
     directory: str
-    """Holds all files of the server, which removes it at the end."""
+    """The folder for all files of the server, which removes it at the end."""
     timings: dict[str, tuple[float, float]]
     switches: dict[str, Any]
 
 
 class Connection(TypedDict):
-    """Keyword arguments with which a boto3 client calls the emulator as the account's root user."""
+    """Keyword arguments for a boto3 client that calls the emulator as the account's root user."""
 
     endpoint_url: str
     region_name: str
@@ -62,7 +62,7 @@ class Connection(TypedDict):
 
 
 class EmulatorError(Exception):
-    """The emulator didn't start, or it rejected a control request. The message says why."""
+    """Raised if the emulator doesn't start, or if it rejects a control request."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Emulator:
 
     @property
     def connection(self) -> Connection:
-        """Keyword arguments for `boto3.client`, to call the emulator as the account's root user."""
+        """Keyword arguments for `boto3.client`, which then calls as the account's root user."""
         return {
             "endpoint_url": self.endpoint,
             "region_name": self.region,
@@ -98,14 +98,14 @@ class Emulator:
         }
 
     def is_alive(self) -> bool:
-        """Tell whether the server's process is still running."""
+        """Return whether the server process is still running."""
         return self.process.poll() is None
 
     def client(self, service: str) -> BaseClient:
-        """Return a boto3 client for a service, which calls as the account's root user.
+        """Return a cached boto3 client for a service, which calls as the account's root user.
 
-        There's only one client per service. Code with type hints should rather call
-        `boto3.client("s3", **emulator.connection)`, which returns the exact type.
+        If you need the client's exact type, call `boto3.client("s3", **emulator.connection)`
+        instead.
         """
         import boto3  # noqa: PLC0415  # `python -m emulator` starts faster without it
 
@@ -114,27 +114,32 @@ class Emulator:
         return self._clients[service]
 
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
-        """Fire a schedule now, and return the ARN of the execution that it started.
+        """Fire a schedule at once, and return the ARN of the execution that it starts.
 
-        `scheduled_time` (ISO 8601) is the scheduled time that the execution sees, by default now.
-        Raise EmulatorError if the schedule can't start its target.
+        The execution's input contains `scheduled_time` (ISO 8601, by default the current time) as
+        the scheduled time.
+
+        Raises:
+            EmulatorError: the schedule can't start its target.
         """
         request = {"schedule": schedule, "group": group, "scheduledTime": scheduled_time}
         response = self.control("POST", "fire", request)
         return str(cast("dict[str, object]", response)["executionArn"])
 
     def calls(self, action_prefix: str = "") -> list[LoggedCall]:
-        """List the AWS calls whose action starts with a prefix, for example "states:Start"."""
+        """List the logged AWS calls whose IAM action starts with a prefix like "states:Start"."""
         query = urlencode({"action": action_prefix})
         return cast("list[LoggedCall]", self.control("GET", f"calls?{query}"))
 
     def control(
         self, method: str, path: str, document: Mapping[str, object] | None = None
     ) -> object:
-        """Send a control request to the emulator, and return the parsed JSON of the response.
+        """Send a control request to the emulator and return the parsed JSON of the response.
 
-        `path` is relative to `/_emulator/`. `emulator/server/admin.py` lists all control requests.
-        Raise EmulatorError if the emulator rejects the request.
+        `emulator/server/admin.py` lists all control requests. `path` is relative to `/_emulator/`.
+
+        Raises:
+            EmulatorError: the emulator rejects the request.
         """
         body = None
         if document is not None:
@@ -162,9 +167,12 @@ def running(
 ) -> Iterator[Emulator]:
     """Run the emulator on 127.0.0.1 until the `with` block ends.
 
-    Port 0 stands for any free port, and an account ID has 12 digits. `timings` say how long
-    Personalize's jobs take, by default a few seconds. Where AWS doesn't document how Personalize
-    behaves, `switches` select a behaviour. Raise EmulatorError if the emulator can't start.
+    With port 0, the emulator listens on any free port. `timings` determine how long Personalize's
+    jobs take, by default a few seconds. Where AWS doesn't document how Personalize behaves,
+    `switches` select one of the possible behaviours.
+
+    Raises:
+        EmulatorError: the emulator can't start.
     """
     directory = Path(tempfile.mkdtemp(prefix="emulator-"))
     log = directory / "log"
@@ -188,12 +196,12 @@ def running(
 
 def _to_json_object(settings: FixedTimings | Switches | None) -> dict[str, Any]:
     if settings is None:
-        return {}  # The server then uses its defaults.
+        return {}  # The server uses its defaults.
     return asdict(settings)
 
 
 def _start_server(options: Options, log: Path) -> subprocess.Popen[str]:
-    """Start the server as the leader of a process group, so that we can kill its functions, too."""
+    """Start the server in its own process group, so that its functions can be killed with it."""
     with log.open("w") as stderr:
         return subprocess.Popen(  # noqa: S603  # the emulator's own module
             [sys.executable, "-m", "emulator.server", json.dumps(options)],
@@ -210,7 +218,8 @@ def _start_server(options: Options, log: Path) -> subprocess.Popen[str]:
 def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> str:
     """Wait until the server has started, and return its endpoint.
 
-    Raise EmulatorError if it can't start.
+    Raises:
+        EmulatorError: the server can't use the port, or dies, or doesn't start in time.
     """
     message = _read_startup_message(process)
     if "error" in message:
@@ -224,16 +233,16 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
 
 
 def _read_startup_message(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Read the server's message that it has started, or why it can't use the port.
+    """Read the server's message, which contains its endpoint or why it can't use the port.
 
-    Return {} if it times out or dies without a message.
+    Return {} if the server dies without a message, or sends none in START_TIMEOUT_SECONDS.
     """
     output = cast("IO[str]", process.stdout)
     ready, _, _ = select.select([output], [], [], START_TIMEOUT_SECONDS)
     if not ready:
         return {}
 
-    # A dying server closes its output, which is then ready, but only with an empty line.
+    # If the server dies, its output also becomes ready, but the line is empty.
     line = output.readline()
     if not line.startswith("{"):
         return {}
@@ -242,14 +251,15 @@ def _read_startup_message(process: subprocess.Popen[str]) -> dict[str, str]:
 
 
 def read_log_tail(log: Path) -> str:
-    """Read the end of the server's log, which should say why the server has ended."""
+    """Read the end of the server's log, which should contain the reason if the server died."""
     return log.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:]
 
 
 def _stop_server(process: subprocess.Popen[str]) -> None:
-    """Ask the server to end by closing its standard input, and then kill what's left of its group.
+    """Stop the server and all processes of its group.
 
-    The server has STOP_TIMEOUT_SECONDS to end on its own.
+    Closing its standard input makes the server end by itself. After STOP_TIMEOUT_SECONDS at most,
+    all processes that are left in the group are killed.
     """
     cast("IO[str]", process.stdin).close()
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,17 +1,17 @@
 """Starts Python programs quickly, by forking a process that has already imported their modules.
 
-Importing boto3 takes longer than most of our programs that use it. A *warm process* imports it only
-once, and then forks a *copy* of itself for each program. The warm process has a single thread,
-because a fork in the middle of another thread's work could copy a lock that never opens again. It
-learns nothing about a program until after the fork.
+Importing boto3 takes longer than running most of our programs that use it. A *warm process* imports
+boto3 only once, and then forks a *copy* of itself for each program. The warm process mustn't have
+other threads, because a fork while another thread holds a lock would copy the lock, which would
+never be released in the copy. Only the copy reads the request that says which program to run.
 
     python -P warm_process.py serve FD PARENT_PID MODULES SERVICES
     python -IS warm_process.py run SOCKET_PATH MODULE ARGUMENT...
 
-`serve` is the warm process. `run` stands in for `python -m MODULE ARGUMENT...`: it asks the warm
-process for a copy, which takes over the environment, the working directory and the standard streams
-of `run`. The copy ends when its caller does, and `run` exits with the copy's exit code, or with 1
-if the copy was killed. If no warm process is listening, `run` turns into a new Python process.
+`serve` is the warm process. `run` replaces `python -m MODULE ARGUMENT...`: it asks the warm process
+for a copy, which takes over the environment, working directory and standard streams of `run`. If
+`run` ends first, the copy ends, too. Otherwise, `run` exits with the copy's exit code, or with 1 if
+the copy was killed. If no warm process is listening, `run` runs the module in a new interpreter.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ KILLED_EXIT_CODE = 1
 
 
 def build_command(socket_path: str, module: str) -> list[str]:
-    """Build the command that runs a module in a copy of the warm process behind a Unix socket.
+    """Build the command that runs a module in a copy of the warm process at `socket_path`.
 
-    The caller appends the module's own arguments.
+    The caller can append arguments for the module.
     """
     return [sys.executable, "-IS", __file__, "run", socket_path, module]
 
@@ -52,10 +52,10 @@ def start(
     services: Sequence[str],
     module_folder: str = "",
 ) -> subprocess.Popen[bytes]:
-    """Start a warm process that forks for each connection to a Unix socket.
+    """Start a warm process, which forks a copy of itself for each connection to a Unix socket.
 
-    Before that, it imports `modules` and loads botocore's models of `services`. Programs can import
-    modules from their working directory, from `module_folder`, and from this Python's packages.
+    The warm process first imports `modules` and loads botocore's models of `services`. Programs can
+    import from their working directory, from `module_folder` and from installed packages.
     """
     descriptor = listener.fileno()
     arguments = [descriptor, os.getpid(), modules, services]
@@ -70,10 +70,10 @@ def start(
 def serve(
     listener: socket.socket, parent_pid: int, modules: Sequence[str], services: Sequence[str]
 ) -> NoReturn:
-    """Fork a copy of this process for each program that connects, until the parent process ends."""
+    """Fork a copy of this process for each connection, until the parent process ends."""
     import_variables = warm_up(modules, services)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # The kernel removes copies that have ended.
-    listener.settimeout(1)  # so that the loop soon notices the parent's end
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Let the kernel reap copies that end.
+    listener.settimeout(1)  # so that the loop notices when the parent ends
 
     while os.getppid() == parent_pid:
         try:
@@ -91,9 +91,9 @@ def serve(
 
 
 def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
-    """Import modules and load models, and return the environment variables that the imports set.
+    """Import modules, load models, and return the environment variables that the imports have set.
 
-    Each copy needs these variables, too, but starts with its caller's environment instead.
+    Each copy needs these variables, but gets its caller's environment, which doesn't have them.
     """
     original_environment = dict(os.environ)
     for module in modules:
@@ -101,7 +101,8 @@ def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
     _load_models(services)
 
     gc.collect()
-    # Otherwise, garbage collections in the copies would duplicate the memory that they share.
+    # Otherwise, a garbage collection in a copy would write to the memory that all copies share, so
+    # the kernel would have to duplicate it.
     gc.freeze()
     return {
         name: value for name, value in os.environ.items() if original_environment.get(name) != value
@@ -109,7 +110,7 @@ def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
 
 
 def _load_models(services: Sequence[str]) -> None:
-    """Load botocore's models of services into a loader that all copies share."""
+    """Load botocore's models of services into a loader that every session in a copy uses."""
     import botocore.session  # noqa: PLC0415  # `run` doesn't need it
 
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
@@ -123,9 +124,9 @@ def _load_models(services: Sequence[str]) -> None:
 
 
 def run_copy(connection: socket.socket, import_variables: dict[str, str]) -> NoReturn:
-    """Turn this process, a fresh copy, into the program that the caller wants to run.
+    """Run the caller's program in this process, which is a new copy, and exit.
 
-    The process ends with the program, after it has sent the exit code to the caller.
+    Before that, the exit code is sent to the caller.
     """
     descriptors, request = _receive_request(connection)
     _replace_standard_streams(descriptors)
@@ -139,14 +140,14 @@ def run_copy(connection: socket.socket, import_variables: dict[str, str]) -> NoR
 
 
 def _receive_request(connection: socket.socket) -> tuple[Sequence[int], dict[str, Any]]:
-    """Receive the file descriptors of the caller's standard streams, and then its request."""
+    """Receive the file descriptors of the caller's standard streams, and the caller's request."""
     _, descriptors, _, _ = socket.recv_fds(connection, 1, len(STANDARD_STREAMS))
     with connection.makefile("rb") as reader:
         return descriptors, json.loads(reader.readline())
 
 
 def _replace_standard_streams(descriptors: Sequence[int]) -> None:
-    """Switch to the caller's standard streams, without what the warm process has buffered."""
+    """Switch to the caller's standard streams, without any data that the warm process buffered."""
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)
@@ -163,23 +164,23 @@ def _adopt_environment(folder: str, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     os.chdir(folder)
     sys.path.insert(0, folder)  # as `python -m` does
-    atexit._clear()  # noqa: SLF001  # handlers of the warm process
+    atexit._clear()  # noqa: SLF001  # These handlers belong to the warm process.
 
 
 def _end_with_caller(connection: socket.socket) -> None:
-    """Kill this process as soon as the caller has ended."""
-    connection.recv(1)  # Returns only then, because the caller sends nothing else.
+    """Wait until the caller ends, and then end this process."""
+    connection.recv(1)  # The caller sends nothing else, so this returns when the connection closes.
     os._exit(KILLED_EXIT_CODE)
 
 
 def _run_module(module: str) -> int:
-    """Run a module like `python -m`, and return the exit code that Python would have ended with."""
+    """Run a module like `python -m`, and return the exit code that Python would exit with."""
     exit_code: str | int | None = None
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
         exit_code = end.code
-    except BaseException:  # noqa: BLE001  # Python would print it, too
+    except BaseException:  # noqa: BLE001  # Python also prints any traceback
         traceback.print_exc()
         exit_code = 1
 
@@ -194,10 +195,10 @@ def _run_module(module: str) -> int:
 
 
 def run(socket_path: str, arguments: Sequence[str]) -> int:
-    """Run a module in a copy of the warm process, and return the copy's exit code.
+    """Run a module in a copy of the warm process and return the copy's exit code.
 
-    `arguments` start with the module's name. If no warm process is listening, replace this process
-    with a new Python process that runs the module, and never return.
+    The first of the `arguments` is the module's name. If no warm process is listening, this
+    function doesn't return, because the process turns into a new interpreter that runs the module.
     """
     request = {
         "arguments": arguments,
@@ -214,19 +215,19 @@ def run(socket_path: str, arguments: Sequence[str]) -> int:
         connection.sendall(json.dumps(request).encode() + b"\n")
         exit_code = connection.recv(1)
 
-    # If the copy was killed, the connection was closed without an exit code.
+    # A copy that was killed hasn't sent an exit code.
     if not exit_code:
         return KILLED_EXIT_CODE
     return exit_code[0]
 
 
 def main() -> None:
-    """Run `serve` or `run`, as the first argument says."""
+    """Run `serve` or `run`, depending on the first argument."""
     if sys.argv[1] == "serve":
         descriptor, parent_pid, modules, services = map(json.loads, sys.argv[2:])
         serve(socket.socket(fileno=descriptor), parent_pid, modules, services)
 
-    # On Ctrl-C, end at once and without a traceback. The copy notices, and ends too.
+    # On Ctrl-C, end without a traceback. The copy notices the closed connection and ends, too.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(run(sys.argv[2], sys.argv[3:]))
 

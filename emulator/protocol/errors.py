@@ -1,11 +1,11 @@
-"""The two ways a call to an emulated service can fail: an error response, or no response at all."""
+"""The exceptions for the two ways in which a call can fail: an error response or no response."""
 
 
 class ApiError(Exception):
     """An error response, with AWS's error code, a message and an HTTP status.
 
-    botocore's service model lists the error codes of each operation. Codes that every AWS service
-    has, like ThrottlingException and AccessDeniedException, needn't be listed there.
+    The code can be one that botocore's service model lists for the operation, or one that all AWS
+    services use, such as ThrottlingException and AccessDeniedException.
     """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -16,4 +16,4 @@ class ApiError(Exception):
 
 
 class NoResponse(Exception):  # noqa: N818  # not an error of the service
-    """The service has performed the operation, but its response never reaches the caller."""
+    """Raised if the operation was performed, but its response mustn't reach the caller."""

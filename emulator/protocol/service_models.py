@@ -9,8 +9,9 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, OperationModel, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
-# The models' patterns are Java's, with character classes that Python's `re` doesn't know. \w stands
-# for both \p{L} and \p{N}. It also matches an underscore, but those patterns allow that anyway.
+# The patterns in the models use Java's character classes, which Python's `re` doesn't support. \w
+# replaces both \p{L} and \p{N}. Unlike them, it also matches an underscore, but the patterns that
+# contain them allow underscores anyway.
 PYTHON_CLASSES = {
     r"\p{L}": r"\w",
     r"\p{N}": r"\w",
@@ -20,7 +21,7 @@ PYTHON_CLASSES = {
 
 
 LOADER = Loader()
-"""Loads botocore's data files, and parses each one only once."""
+"""Loads botocore's data files, each of which is parsed only once."""
 
 
 @cache
@@ -30,9 +31,10 @@ def load_service_model(service_name: str) -> ServiceModel:
 
 
 def list_members(shape: Shape | None) -> Mapping[str, Shape]:
-    """Map the names of a structure's fields to their shapes. Any other shape has no fields.
+    """Map the field names of a structure to the shapes of the fields.
 
-    The shape is None if an operation has no input or no output.
+    Return an empty mapping for any other shape, and for None, which an operation without input or
+    output has instead of a shape.
     """
     if isinstance(shape, StructureShape):
         return shape.members
@@ -40,7 +42,7 @@ def list_members(shape: Shape | None) -> Mapping[str, Shape]:
 
 
 def format_errors(operation: OperationModel, request: Mapping[str, object]) -> str:
-    """List all errors in a request in a single message, worded like AWS's, or "" if it's valid."""
+    """Describe all errors in a request in one message like AWS's, or return "" if it's valid."""
     errors = _find_errors(operation, request)
     if not errors:
         return ""
@@ -53,7 +55,7 @@ def format_errors(operation: OperationModel, request: Mapping[str, object]) -> s
 
 
 def _find_errors(operation: OperationModel, request: Mapping[str, object]) -> list[str]:
-    """Find what botocore's own validator would reject, and which constraints are violated."""
+    """List the errors that botocore's validator reports, and the constraints that are violated."""
     if operation.input_shape is None:
         return []
 
@@ -63,9 +65,9 @@ def _find_errors(operation: OperationModel, request: Mapping[str, object]) -> li
 
 
 class _Validator(ParamValidator):
-    """botocore's validator, which also collects violations of maxima, enums and patterns.
+    """Extends botocore's validator, which doesn't check maxima, enums and patterns.
 
-    botocore itself leaves these constraints to the service.
+    `violations` collects the messages about these constraints.
     """
 
     VALIDATED_METADATA_ATTRS = ParamValidator.VALIDATED_METADATA_ATTRS | {"max", "enum", "pattern"}
@@ -83,7 +85,7 @@ class _Validator(ParamValidator):
 
 
 def _find_violated_rules(value: object, constraints: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each rule that a value violates, worded like AWS's error messages."""
+    """Yield each rule that a value violates, in the wording of AWS's error messages."""
     subject = "value"
     size = value
     if isinstance(value, str | list | dict):
@@ -103,17 +105,17 @@ def _find_violated_rules(value: object, constraints: Mapping[str, Any]) -> Itera
 
 @cache
 def _compile_pattern(java_pattern: str) -> re.Pattern[str]:
-    """Compile a service model's pattern, after replacing Java's character classes."""
+    """Replace Java's character classes in a service model's pattern, and compile the pattern."""
     for java_class, python_class in PYTHON_CLASSES.items():
         java_pattern = java_pattern.replace(java_class, python_class)
     return re.compile(java_pattern)
 
 
 def select_fields(shape: Shape | None, value: object) -> object:
-    """Drop the fields that a response shape doesn't have, and those that are None, at every depth.
+    """Drop all fields that are None or that the response shape doesn't have, at every depth.
 
-    Resources offer all their fields, but the response of a List operation has fewer of them than
-    that of a Describe operation.
+    So a resource can offer the same fields to all operations, although the responses of List
+    operations have fewer fields than those of Describe operations.
     """
     if isinstance(value, dict) and (shape is None or isinstance(shape, StructureShape)):
         return {

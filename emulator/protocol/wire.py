@@ -1,4 +1,4 @@
-"""Speaks AWS's JSON protocols, for an HTTP server or for a boto3 client in the same process."""
+"""Implements AWS's JSON protocols, for an HTTP server or a boto3 client in the same process."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ class Response(NamedTuple):
 def respond(
     perform: Callable[[Mapping[str, object]], Mapping[str, object]], service_name: str, body: bytes
 ) -> Response:
-    """Call `perform` with the parsed request, and turn its result or ApiError into a response.
+    """Call `perform` with the parsed request body, and turn its result or ApiError into a response.
 
     Raises:
         NoResponse: the server must close the connection without a response.
@@ -47,15 +47,15 @@ def respond(
         fields = {"__type": error.code, "message": error.message}
         response = _build_response(service_name, status, fields)
 
-        # Clients that speak REST JSON take the error code from this header. Those that speak AWS
-        # JSON take it from the body.
+        # Clients of REST JSON services take the error code from this header, and clients of AWS
+        # JSON services take it from the body.
         response.headers["x-amzn-ErrorType"] = error.code
         return response
 
 
 def _build_response(service_name: str, status: int, fields: Mapping[str, object]) -> Response:
-    """Serialize the fields of a response in a service's protocol."""
-    # Both protocols represent a time as seconds since 1970, rounded to milliseconds.
+    """Build the HTTP response with the fields of an operation's response as JSON."""
+    # In both protocols, a time is a Unix timestamp, rounded to milliseconds.
     body = json.dumps(fields, default=lambda time: round(time.timestamp(), 3)).encode()
     headers = {
         "Content-Type": CONTENT_TYPES[service_name],
@@ -67,7 +67,7 @@ def _build_response(service_name: str, status: int, fields: Mapping[str, object]
 
 
 def _parse_body(body: bytes) -> dict[str, object]:
-    """Parse the JSON object in a request's body. An empty body means no fields."""
+    """Parse the JSON object in a request body. If the body is empty, return {}."""
     try:
         return dict(json.loads(body or b"{}"))
     except (TypeError, ValueError) as error:
@@ -75,7 +75,7 @@ def _parse_body(body: bytes) -> dict[str, object]:
 
 
 def _find_status(service_name: str, error: ApiError) -> int:
-    """Look up an error's HTTP status in the service model, or else use the status it came with."""
+    """Return an error's HTTP status from the service model or, if there's none, its own status."""
     for shape in load_service_model(service_name).error_shapes:
         if shape.name == error.code:
             return int(shape.metadata.get("error", {}).get("httpStatusCode", error.status))
@@ -85,19 +85,19 @@ def _find_status(service_name: str, error: ApiError) -> int:
 def intercept(
     client: BaseClient, call: Callable[[str, Mapping[str, Any]], Mapping[str, object]]
 ) -> None:
-    """Answer a boto3 client's requests in this process, instead of sending them.
+    """Make a boto3 client call a function in this process instead of sending its requests.
 
-    `call` takes an operation name and the fields of a request, and returns the response's fields.
-    botocore still validates, serializes, signs, parses and retries. If `call` raises NoResponse,
-    botocore gets a ReadTimeoutError, and retries.
+    `call` takes the name of an operation and the fields of a request, and returns the fields of the
+    response. If it raises NoResponse, botocore gets a ReadTimeoutError and retries. Validation,
+    serialization, signing, parsing and retries work as with any other client.
     """
     service_name = client.meta.service_model.service_name
     # botocore's type stubs don't know that an event handler may return a response.
-    handler = cast("Callable[..., None]", partial(_answer, call, service_name))
+    handler = cast("Callable[..., None]", partial(_respond_to_client, call, service_name))
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
 
 
-def _answer(
+def _respond_to_client(
     call: Callable[[str, Mapping[str, Any]], Mapping[str, object]],
     service_name: str,
     *,
@@ -105,9 +105,9 @@ def _answer(
     event_name: str,
     **_: object,
 ) -> AWSResponse:
-    """Answer a request that botocore was about to send.
+    """Handle botocore's `before-send` event by returning the response to the request.
 
-    `event_name` is, for example, `before-send.personalize.ListSchemas`.
+    The event name ends with the operation, for example `before-send.personalize.ListSchemas`.
     """
     operation_name = event_name.rpartition(".")[2]
     body = cast("bytes", request.body)
@@ -120,6 +120,6 @@ def _answer(
 
 
 def _build_client_response(url: str, response: Response) -> AWSResponse:
-    """Convert a response to the type that botocore would have received from the network."""
+    """Convert a response to the type that botocore's HTTP client returns."""
     stream = HTTPResponse(BytesIO(response.body), preload_content=False)
     return AWSResponse(url, response.status, HTTPHeaders.from_dict(response.headers), stream)

@@ -1,7 +1,7 @@
-"""Reads and writes the JSON documents that a state machine's states pass on to each other.
+"""Reads and writes the JSON documents that a state machine's states pass to each other.
 
-Once created, a document never changes, so that states, branches and events can share it. A state
-that adds a field copies only the objects on the way to that field.
+Documents are never changed in place, so states, branches and history events can share them. A state
+that adds a field to a document copies only the objects along the path to that field.
 """
 
 import functools
@@ -17,14 +17,14 @@ JsonObject: TypeAlias = Mapping[str, Any]
 PATH_STEP = re.compile(r"\.([^\W\d][\w-]*)|\['([^']+)'\]|\[(\d+)\]|\[\*\]")
 """One step of a path: `.name`, `['any name']`, `[0]` or `[*]`."""
 WILDCARD = "[*]"
-"""The step to all items of a list, or to all values of an object."""
+"""The step that selects all items of a list, or all values of an object."""
 ARRAY_CONTAINS = re.compile(r"States\.ArrayContains\((\$.*), *'([^']*)'\)")
 """The only intrinsic function that the emulator supports:
 https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html."""
 
 
 class StateFailed(Exception):  # noqa: N818  # as execution histories call it
-    """A state failed. The error's name and its cause are both optional."""
+    """Raised when a state fails. Both the error name and the cause are optional."""
 
     def __init__(self, error: str | None, cause: str | None) -> None:
         super().__init__(error, cause)
@@ -33,14 +33,14 @@ class StateFailed(Exception):  # noqa: N818  # as execution histories call it
 
 
 class RuntimeFailed(StateFailed):
-    """A state failed because its definition doesn't fit its input."""
+    """Raised when a state's definition doesn't fit its input."""
 
     def __init__(self, cause: str) -> None:
         super().__init__("States.Runtime", cause)
 
 
 class StateInput(NamedTuple):
-    """What a state's paths refer to: `$` is the document, and `$$` is the context object."""
+    """What a state's paths start from: `$` is the document and `$$` is the context object."""
 
     document: Json
     context: JsonObject
@@ -48,9 +48,10 @@ class StateInput(NamedTuple):
 
 @functools.lru_cache(4096)
 def parse_path(path: str) -> tuple[str | int, ...]:
-    """Split a path like `$.plan.jobs[0]` into its steps. Raise ValueError if it isn't valid.
+    """Split a path like `$.plan.jobs[0]` into its steps.
 
-    JSONPath's filters and slices aren't supported.
+    Raises:
+        ValueError: the path is invalid, or uses JSONPath filters or slices.
     """
     position = 1
     if path.startswith("$$"):
@@ -67,7 +68,7 @@ def parse_path(path: str) -> tuple[str | int, ...]:
 
 
 def _parse_step(match: re.Match[str]) -> str | int:
-    """Turn a step of a path into a field name, a list index, or WILDCARD."""
+    """Turn one matched step into a field name, a list index or WILDCARD."""
     name, quoted_name, index = match.groups()
     if index:
         return int(index)
@@ -75,9 +76,10 @@ def _parse_step(match: re.Match[str]) -> str | int:
 
 
 def read_path(path: str, state_input: StateInput) -> Json:
-    """Read the value at a path. If the path contains `[*]`, read a list of all matching values.
+    """Return the value at a path or, if the path contains `[*]`, the list of all matching values.
 
-    Raise LookupError if a path without `[*]` leads to no value.
+    Raises:
+        LookupError: a path without `[*]` matches no value.
     """
     steps = parse_path(path)
     values: list[Json] = [_find_root(path, state_input)]
@@ -95,29 +97,33 @@ def read_path(path: str, state_input: StateInput) -> Json:
 
 
 def read_field_path(path: str, state_input: StateInput, field: str) -> Json:
-    """Read the value at the path that a state has in `field`, such as ItemsPath.
+    """Return the value at the path in one of a state's fields, such as ItemsPath.
 
-    Raise RuntimeFailed with AWS's message if there's no value.
+    Raises:
+        RuntimeFailed: the path matches no value. AWS's message for this names the field.
     """
     try:
         return read_path(path, state_input)
     except LookupError:
-        searched = to_json(_find_root(path, state_input))
+        searched_json = to_json(_find_root(path, state_input))
         raise RuntimeFailed(
             f"The JSONPath '{path}' specified for the field '{field}' could not be found in the"
-            f" input '{searched}'"
+            f" input '{searched_json}'"
         ) from None
 
 
 def _find_root(path: str, state_input: StateInput) -> Json:
-    """Return the value at which a path starts."""
+    """Return the document that a path starts from, which is the context object for `$$`."""
     if path.startswith("$$"):
         return state_input.context
     return state_input.document
 
 
 def _find_children(parent: Json, step: str | int) -> Iterable[Json]:
-    """Return the values that a step selects from a list or an object. There may be none."""
+    """Return the values that one step selects from a list or an object.
+
+    The result is empty if nothing matches, or if the parent is neither a list nor an object.
+    """
     if isinstance(parent, list):
         if step == WILDCARD:
             return parent
@@ -136,8 +142,10 @@ def _find_children(parent: Json, step: str | int) -> Iterable[Json]:
 def write_path(document: Json, path: str | None, value: Json) -> Json:
     """Return a copy of the document with a value inserted at a ResultPath.
 
-    If the path is null, discard the value and return the document unchanged. Raise StateFailed if
-    the path leads through something that isn't an object.
+    A null ResultPath discards the value, so the document is returned unchanged.
+
+    Raises:
+        StateFailed: the path leads through something that isn't an object.
     """
     if path is None:
         return document
@@ -145,7 +153,7 @@ def write_path(document: Json, path: str | None, value: Json) -> Json:
 
 
 def _write_at_steps(document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
-    """Write a value, but copy only the objects on the way to it, and share all others."""
+    """Insert a value. Only the objects along the path are copied, and all others are shared."""
     if not steps:
         return value
 
@@ -158,9 +166,12 @@ def _write_at_steps(document: Json, steps: tuple[str | int, ...], value: Json) -
 
 
 def fill_template(template: Json, state_input: StateInput) -> Json:
-    """Evaluate the expressions in a template: the values of all keys that end with `.$`.
+    """Return a template with its expressions evaluated, which are the values of all `.$` keys.
 
-    Raise StateFailed if an expression can't be evaluated.
+    For example, `{"job.$": "$.jobs[0]"}` becomes `{"job": ...}` with the first job in the document.
+
+    Raises:
+        StateFailed: an expression can't be evaluated.
     """
     if isinstance(template, list):
         return [fill_template(item, state_input) for item in template]
@@ -177,7 +188,10 @@ def fill_template(template: Json, state_input: StateInput) -> Json:
 
 
 def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
-    """Evaluate a path or an intrinsic function, which `check_expression` has already accepted."""
+    """Evaluate an expression that `check_expression` has accepted.
+
+    `field` is the key that contains the expression, which error messages refer to.
+    """
     call = ARRAY_CONTAINS.fullmatch(expression)
     if call is None:
         return read_field_path(expression, state_input, field)
@@ -190,7 +204,7 @@ def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
 
 
 def find_expressions(template: Json) -> Iterator[Json]:
-    """Yield the values of a template's keys that end with `.$`, at any depth."""
+    """Yield a template's expressions, which are the values of keys that end with `.$`."""
     if isinstance(template, list):
         for item in template:
             yield from find_expressions(item)
@@ -203,7 +217,7 @@ def find_expressions(template: Json) -> Iterator[Json]:
 
 
 def check_expression(expression: str) -> None:
-    """Raise ValueError unless it's a path or `States.ArrayContains(path, 'text')`."""
+    """Raise ValueError unless an expression is a path or `States.ArrayContains(path, 'text')`."""
     call = ARRAY_CONTAINS.fullmatch(expression)
     path = expression
     if call is not None:

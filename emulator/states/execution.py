@@ -1,8 +1,8 @@
-"""Executions of state machines: how they record their history, run in parallel, and end.
+"""Executions of state machines, with their histories, parallel branches and timeouts.
 
-A *branch* is a part of an execution in which things happen one after the other: the state machine
-as a whole, an attempt of a Task or a Map, or an iteration of a Map. When a branch fails, the
-branches that run in parallel with it are closed. When the execution ends, all branches are closed.
+A *branch* is a part of an execution that runs sequentially: the state machine as a whole, an
+attempt of a Task or a Map, or an iteration of a Map. When a branch fails, the branches that run in
+parallel with it are closed. When the execution ends, all of its branches are closed.
 """
 
 import functools
@@ -27,13 +27,14 @@ STATE_EVENT_PREFIX = re.compile("^[A-Z][a-z]+State(?=Entered|Exited)")
 Event: TypeAlias = Any
 """An object with the methods `set` and `wait`, like `threading.Event`."""
 parse_definition: Callable[[str], Json] = functools.lru_cache(64)(json.loads)
+"""Parses the definition of a state machine. All executions share the cached result."""
 
 
 class Host(Protocol):
-    """The environment that executions run in: real time and threads, or virtual time."""
+    """The environment of executions: either threads in real time, or tasks in virtual time."""
 
     def now(self) -> datetime:
-        """Return the time in UTC."""
+        """Return the current time in UTC."""
 
     def uniform(self, low: float, high: float) -> float:
         """Return a random number between `low` and `high`."""
@@ -42,26 +43,26 @@ class Host(Protocol):
         """Create an event."""
 
     def start(self, work: Callable[[], None], execution_arn: str) -> None:
-        """Start work that belongs to an execution, and runs in parallel with everything else."""
+        """Run some work of an execution in parallel with all other work."""
 
     def call(self, execution: "Execution", resource: str, payload: str) -> Json:
-        """Call a Task's function, and return its result. Raise StateFailed if it fails."""
+        """Call a Task's function and return the result. Raise StateFailed if the call fails."""
 
     def status_changed(self, execution: "Execution") -> None:
-        """React to the start or the end of an execution."""
+        """Handle the start or the end of an execution, for example by publishing an event."""
 
 
 def build_invoke_failure(code: str, message: str, status: int, request_id: str) -> StateFailed:
-    """Build the failure of a Task after an error response of Lambda's Invoke operation.
+    """Build the failure of a Task whose Invoke request was rejected by Lambda.
 
-    Lambda returns such an error if it hasn't run the function at all.
+    In that case, the function hasn't run at all.
     """
     response = f"Status Code: {status}; Error Code: {code}; Request ID: {request_id}; Proxy: null"
     return StateFailed(f"Lambda.{code}", f"{message} (Service: AWSLambda; {response})")
 
 
 class BranchClosed(Exception):  # noqa: N818  # not an error
-    """Raised in a branch that was closed, to end its work right there."""
+    """Raised in a closed branch, so that its work stops."""
 
 
 @dataclass(eq=False)
@@ -71,7 +72,7 @@ class StateMachine:
     name: str
     arn: str
     settings: dict[str, Any]
-    """The definition, the role, and the other settings of CreateStateMachine."""
+    """The definition, the role and the other settings from CreateStateMachine."""
     creation_date: datetime
     tags: dict[str, str]
     executions: "dict[str, Execution]" = field(default_factory=dict)
@@ -79,7 +80,7 @@ class StateMachine:
 
 
 class Execution:
-    """An execution, with the definition and the role that its state machine had at the start."""
+    """An execution, which keeps the definition and role that its state machine had at the start."""
 
     status = "RUNNING"
     output_text: str | None = None
@@ -100,18 +101,19 @@ class Execution:
         self.start_date = self.now()
 
         self.events: list[dict[str, Any]] = []
-        """The history, in the format of boto3's GetExecutionHistory."""
+        """The history, in the format of GetExecutionHistory in boto3."""
         self.ended = host.event()
         self.lock = threading.RLock()
         self.waiting_branches: dict[Event, Branch] = {}
-        """Event -> the branch that's waiting for it. Closing the branch sets the event."""
+        """Event -> the branch that's waiting for the event. Closing the branch sets the event."""
         self._serialized: dict[int, tuple[Json, str]] = {}
         self.root = Branch(self)
 
     def start(self, run: "Callable[[Execution], None]") -> None:
-        """Start the execution, and watch its timeout.
+        """Start the execution and its timeout.
 
-        `run` is the interpreter's. It's an argument because the interpreter imports this module.
+        `run` is the interpreter's function. It's passed in because the interpreter imports this
+        module, so an import in the other direction would be circular.
         """
         self.add_event("ExecutionStarted", 0, input=self.input, roleArn=self.role)
         self.host.status_changed(self)
@@ -119,15 +121,15 @@ class Execution:
         self.host.start(self._watch_timeout, self.arn)
 
     def abort(self, error: str | None = None, cause: str | None = None) -> None:
-        """Abort the execution, as StopExecution does. Functions that are running continue."""
+        """Abort the execution, as StopExecution does. Running functions aren't interrupted."""
         self.end("ABORTED", 0, error=error, cause=cause)
 
     def time_out(self) -> None:
-        """End the execution, because its state machine's TimeoutSeconds are over."""
+        """End the execution with the status TIMED_OUT."""
         self.end("TIMED_OUT", self.root.last_event_id)
 
     def end(self, status: str, previous_event_id: int, **details: str | None) -> None:
-        """Add the last event to the history, and close all branches.
+        """End the execution, which adds the last event to its history and closes all branches.
 
         Do nothing if the execution has already ended.
         """
@@ -151,22 +153,25 @@ class Execution:
         self.host.status_changed(self)
 
     def now(self) -> datetime:
-        """Return the time in whole milliseconds, which is as precise as the API gets."""
+        """Return the current time in whole milliseconds, which is the precision of AWS's API."""
         time = self.host.now()
         return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
     def serialize(self, document: Json) -> str:
-        """Serialize a document as JSON, but only once, however many events contain it.
+        """Serialize a document as JSON, with a cache for documents that several events contain.
 
-        The cache finds a document by its `id`. It also keeps the document itself, because otherwise
-        another object could get the same `id` later.
+        The cache's key is the document's `id`. The cache also holds a reference to the document
+        because Python could otherwise reuse the `id` for another object.
         """
         if id(document) not in self._serialized:
             self._serialized[id(document)] = (document, to_json(document))
         return self._serialized[id(document)][1]
 
     def check_size(self, document: Json, name: str) -> None:
-        """Raise StateFailed if a document is too large. `name` is its state or function."""
+        """Raise StateFailed if a document exceeds AWS's size limit.
+
+        `name` is the state or function that the document comes from.
+        """
         if len(self.serialize(document).encode()) > MAX_DOCUMENT_BYTES:
             raise StateFailed(
                 "States.DataLimitExceeded",
@@ -175,10 +180,10 @@ class Execution:
             )
 
     def add_event(self, event_type: str, previous_event_id: int, **details: Json) -> int:
-        """Add an event to the history, without those details that are None, and return its ID.
+        """Add an event to the history and return its ID. Details that are None are left out.
 
         Raises:
-            BranchClosed: the history is full, so the execution has failed instead.
+            BranchClosed: the history was full, so the execution has failed.
         """
         with self.lock:
             event_id = len(self.events) + 1
@@ -201,7 +206,7 @@ class Execution:
             return event_id
 
     def _fail_with_full_history(self, previous_event_id: int) -> None:
-        """Fail the execution, because only one more event fits into its history: the failure.
+        """Fail the execution while there's still space for one event, the failure itself.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/bp-history-limit.html
         """
@@ -209,26 +214,26 @@ class Execution:
         self.end("FAILED", previous_event_id, error="States.Runtime", cause=message)
 
     def _watch_timeout(self) -> None:
-        """Wait until the execution has ended, and time it out if that takes too long."""
+        """Wait until the execution ends, or end it when its timeout is over."""
         timeout = self.definition.get("TimeoutSeconds", MAX_SECONDS)
         if not self.ended.wait(min(timeout, MAX_SECONDS)):
             self.time_out()
 
 
 def _name_details_field(event_type: str) -> str:
-    """Derive the field for an event's details, such as `lambdaFunctionFailedEventDetails`.
+    """Return the field name for an event's details, such as `lambdaFunctionFailedEventDetails`.
 
-    All types of states share a field. For example, both PassStateEntered and TaskStateEntered have
-    `stateEnteredEventDetails`.
+    State events share a field name whatever the state's type. For example, PassStateEntered and
+    TaskStateEntered both have `stateEnteredEventDetails`.
     """
     name = STATE_EVENT_PREFIX.sub("State", event_type)
     return f"{name[0].lower()}{name[1:]}EventDetails"
 
 
 class Branch:
-    """A part of an execution in which things happen one after the other.
+    """A part of an execution that runs sequentially.
 
-    The branch's next event will name `last_event_id` as the previous event.
+    `last_event_id` becomes the `previousEventId` of the branch's next event.
     """
 
     def __init__(self, execution: Execution, parent: "Branch | None" = None) -> None:
@@ -244,18 +249,22 @@ class Branch:
         return self._closed or (self._parent is not None and self._parent.is_closed())
 
     def close(self) -> None:
-        """Make this branch, and all branches inside it, stop working."""
+        """Close this branch and all branches inside it, so that their work stops."""
         with self.execution.lock:
             self._closed = True
-            # Wake up those that are waiting, because they check only afterwards if they're closed.
+            # Wake up closed branches that are waiting, because they only check for this afterwards.
             for event, branch in self.execution.waiting_branches.items():
                 if branch.is_closed():
                     event.set()
 
     def add_event(self, event_type: str, *, is_followed: bool = True, **details: Json) -> None:
-        """Add an event after the branch's last one. Raise BranchClosed if the branch is closed.
+        """Add an event to the history, following the branch's last event.
 
-        If `is_followed` is False, the branch's next event won't follow this one.
+        If `is_followed` is False, the branch's next event won't refer to this event as its previous
+        one.
+
+        Raises:
+            BranchClosed: the branch is closed.
         """
         with self.execution.lock:
             self._raise_if_closed()
@@ -264,9 +273,10 @@ class Branch:
                 self.last_event_id = event_id
 
     def wait(self, event: Event, timeout: float | None = None) -> bool:
-        """Wait until an event is set or `timeout` seconds are over. Return whether it was set.
+        """Wait for an event for at most `timeout` seconds, and return whether the event was set.
 
-        Raise BranchClosed if the branch is closed, even if that happens during the wait.
+        Raises:
+            BranchClosed: the branch was already closed, or was closed during the wait.
         """
         execution = self.execution
         with execution.lock:
@@ -281,7 +291,7 @@ class Branch:
         return was_set
 
     def sleep(self, seconds: float) -> None:
-        """Pause the branch for some seconds."""
+        """Pause the branch. Raise BranchClosed if it's closed in the meantime."""
         if seconds > 0:
             self.wait(self.execution.host.event(), seconds)
 
@@ -290,10 +300,13 @@ class Branch:
         work_by_branch: "Mapping[Branch, Callable[[Branch], Json]]",
         timeout: float | None = None,
     ) -> list[Json]:
-        """Run the work of several branches in parallel, and return their results in order.
+        """Run the work of several branches in parallel and return the results in order.
 
-        If one of them fails, raise its StateFailed. After `timeout` seconds, raise TimeoutError.
-        In both cases, close all of these branches first.
+        After a failure or a timeout, all of these branches are closed.
+
+        Raises:
+            StateFailed: the failure of the first branch that failed.
+            TimeoutError: some work wasn't finished after `timeout` seconds.
         """
         group = _ParallelBranches(self, work_by_branch)
         is_in_time = group.run(timeout)
@@ -305,7 +318,7 @@ class Branch:
         if group.failures:
             raise group.failures[0]
 
-        # The event of the timeout follows the newest event of these branches.
+        # In the history, the timeout event follows the newest event of these branches.
         self.last_event_id = max(branch.last_event_id for branch in work_by_branch)
         raise TimeoutError
 
@@ -315,7 +328,7 @@ class Branch:
 
 
 class _ParallelBranches:
-    """Branches that run in parallel until all of them have results or the first one fails."""
+    """Branches that run in parallel until all of them have a result or one of them fails."""
 
     def __init__(
         self, parent: Branch, work_by_branch: "Mapping[Branch, Callable[[Branch], Json]]"
@@ -327,16 +340,16 @@ class _ParallelBranches:
         self._finished = parent.execution.host.event()
 
     def run(self, timeout: float | None) -> bool:
-        """Run all branches. Return False if they aren't done after `timeout` seconds."""
+        """Run all branches. Return False if they haven't finished after `timeout` seconds."""
         execution = self._parent.execution
         for branch in self._work_by_branch:
             execution.host.start(functools.partial(self._run_branch, branch), execution.arn)
 
-        # Without any branch, nothing would ever set the event.
+        # If there are no branches, nothing would ever set the event, so don't wait for it.
         return not self._work_by_branch or self._parent.wait(self._finished, timeout)
 
     def _run_branch(self, branch: Branch) -> None:
-        """Do a branch's work. After a failure or the last result, let the parent continue."""
+        """Run a branch's work. After a failure or the last result, the parent branch continues."""
         try:
             self.results[branch] = self._work_by_branch[branch](branch)
         except StateFailed as failure:
@@ -344,7 +357,7 @@ class _ParallelBranches:
         except BranchClosed:
             return
 
-        # The parent's next event follows the last event of the branch that is done last.
+        # The parent's next event follows the last event of the branch that finishes last.
         self._parent.last_event_id = branch.last_event_id
         if self.failures or len(self.results) == len(self._work_by_branch):
             self._finished.set()

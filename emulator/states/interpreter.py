@@ -1,7 +1,8 @@
-"""Runs an execution's states, which fail with the same errors as in AWS.
+"""Runs the states of an execution, which fail with the same errors as in AWS.
 
-It doesn't validate anything, because `language.find_problems` has already accepted the definition.
-A *retrier* is an element of a state's Retry, and a *catcher* is an element of its Catch.
+The interpreter doesn't validate definitions. It relies on `language.find_problems`, which is called
+when a state machine is created or updated. A *retrier* is an element of a state's Retry, and a
+*catcher* is an element of a state's Catch.
 """
 
 import functools
@@ -27,19 +28,19 @@ from emulator.states.documents import (
 from emulator.states.execution import Branch, BranchClosed, Execution
 
 TERMINAL_ERRORS = frozenset({"States.Runtime", "States.DataLimitExceeded"})
-"""Errors that no retrier or catcher can match, not even with States.ALL:
+"""Errors that no retrier or catcher matches, not even with States.ALL:
 https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html"""
 
 
 class Transition(NamedTuple):
-    """A state's output, and the name of the next state, which is None at the end."""
+    """The output of a state and the name of the next state, or None if it was the last state."""
 
     output: Json
     next_state: str | None
 
 
 def run(execution: Execution) -> None:
-    """Run an execution from its first state until it ends."""
+    """Run an execution from its first state to its end, and record how it ended."""
     branch = execution.root
     document = json.loads(execution.input)
     context = _build_context(execution, document)
@@ -50,11 +51,11 @@ def run(execution: Execution) -> None:
     except StateFailed as failure:
         execution.end("FAILED", branch.last_event_id, error=failure.error, cause=failure.cause)
     except BranchClosed:
-        pass  # Something else has ended the execution, such as StopExecution or its timeout.
+        pass  # The execution has already ended, for example because of StopExecution or a timeout.
 
 
 def _build_context(execution: Execution, document: Json) -> JsonObject:
-    """Build the part of the context object that is the same in all states."""
+    """Build the part of the context object (`$$`) that is the same in all states."""
     return {
         "Execution": {
             "Id": execution.arn,
@@ -68,9 +69,12 @@ def _build_context(execution: Execution, document: Json) -> JsonObject:
 
 
 def _run_machine(branch: Branch, machine: JsonObject, document: Json, context: JsonObject) -> Json:
-    """Run a state machine, or the one inside a Map, and return the output of its last state.
+    """Run a state machine and return the output of its last state.
 
-    Raise StateFailed if a state fails and none of its catchers matches the error.
+    `machine` is either the execution's definition or the ItemProcessor of a Map.
+
+    Raises:
+        StateFailed: a state failed, and none of its catchers matches the error.
     """
     state_name = machine["StartAt"]
     while state_name is not None:
@@ -82,7 +86,7 @@ def _run_machine(branch: Branch, machine: JsonObject, document: Json, context: J
 def _run_state(
     branch: Branch, name: str, state: JsonObject, document: Json, context: JsonObject
 ) -> Transition:
-    """Run a state, and record its input and its output in the history."""
+    """Run a state and record its input and output in the history."""
     execution = branch.execution
     state_type = state["Type"]
     branch.add_event(f"{state_type}StateEntered", name=name, input=execution.serialize(document))
@@ -103,13 +107,13 @@ def _run_state(
 def _build_state_input(
     execution: Execution, name: str, document: Json, context: JsonObject
 ) -> StateInput:
-    """Complete the context object with the state's name and the time at which it was entered."""
+    """Combine a state's input with the context object, to which it adds the state's own fields."""
     state_context = {"EnteredTime": _format_time(execution.now()), "Name": name}
     return StateInput(document, {**context, "State": state_context})
 
 
 def _add_state_to_cause(failure: RuntimeFailed, name: str, entered_event_id: int) -> StateFailed:
-    """Return a copy of the failure that says which state failed, as AWS does."""
+    """Return a copy of the failure whose cause names the failed state, as in AWS."""
     cause = (
         f"An error occurred while executing the state '{name}' (entered at the event id"
         f" #{entered_event_id}). {failure.cause}"
@@ -118,8 +122,8 @@ def _add_state_to_cause(failure: RuntimeFailed, name: str, entered_event_id: int
 
 
 def _run_with_retries(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Run a state, and retry it if it fails. When no retry is left, try its catchers."""
-    retry_counts: Counter[int] = Counter()  # Each retrier counts its own retries.
+    """Run a state, with retries if it fails. If no retrier applies any longer, use a catcher."""
+    retry_counts: Counter[int] = Counter()  # Each retrier has its own MaxAttempts.
     while True:
         try:
             return STATE_FUNCTIONS[state["Type"]](branch, state, state_input)
@@ -135,7 +139,9 @@ def _run_with_retries(branch: Branch, state: JsonObject, state_input: StateInput
 def _catch(
     branch: Branch, state: JsonObject, state_input: StateInput, failure: StateFailed
 ) -> Transition:
-    """Add the error to the document, and go to the next state of the catcher that matches it.
+    """Return the transition of the catcher that matches an error.
+
+    Its output is the state's input, with the error inserted at the catcher's ResultPath.
 
     Raises:
         StateFailed: no catcher matches the error.
@@ -153,7 +159,7 @@ def _catch(
 
 
 def _calculate_delay(branch: Branch, retrier: JsonObject, retry_count: int) -> float:
-    """Calculate the delay before the next retry, with exponential backoff, in seconds."""
+    """Calculate the seconds to wait before the next retry, with exponential backoff."""
     interval = retrier.get("IntervalSeconds", 1)
     seconds: float = interval * retrier.get("BackoffRate", 2) ** retry_count
     seconds = min(seconds, retrier.get("MaxDelaySeconds", seconds))
@@ -162,13 +168,13 @@ def _calculate_delay(branch: Branch, retrier: JsonObject, retry_count: int) -> f
     return seconds
 
 
-# A function for each type of state. It runs the state once, and may raise StateFailed.
+# One function for each type of state, which runs a state once and may raise StateFailed.
 
 
 def _run_pass(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Pass on the Result, or else the Parameters, or else the input.
+    """Return a transition with the state's Result, or else its Parameters, or else its input.
 
-    A Succeed state runs here, too. It has neither Result nor Parameters.
+    This also runs Succeed states, which have neither a Result nor Parameters.
     """
     if "Result" in state:
         return _build_transition(state, state_input, state["Result"])
@@ -176,14 +182,14 @@ def _run_pass(_branch: Branch, state: JsonObject, state_input: StateInput) -> Tr
 
 
 def _run_fail(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Fail with the state's Error and Cause."""
+    """Raise StateFailed with the state's Error and Cause."""
     raise StateFailed(
         _read_text(state, state_input, "Error"), _read_text(state, state_input, "Cause")
     )
 
 
 def _run_choice(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Go to the next state of the first rule that is true, or else to the Default."""
+    """Go to the Next of the first rule whose condition is true, or else to the Default."""
     for rule in state["Choices"]:
         if _evaluate_condition(rule, state_input):
             return Transition(state_input.document, rule["Next"])
@@ -203,12 +209,12 @@ def _run_wait(branch: Branch, state: JsonObject, state_input: StateInput) -> Tra
 
 
 def _run_task(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Call a Task's function, and wait until it returns or the Task times out."""
+    """Call a Task's function, and wait until the function returns or the Task times out."""
     execution = branch.execution
     parameters = _build_parameters(state, state_input)
     execution.check_size(parameters, state_input.context["State"]["Name"])
 
-    # The call needs a branch of its own, because a timeout closes the call, but not the state.
+    # The call needs its own branch because a timeout ends the call, but the state may be retried.
     work = functools.partial(_call_function, state, execution.serialize(parameters))
     try:
         (result,) = branch.run_in_parallel(
@@ -244,13 +250,13 @@ def _call_function(state: JsonObject, payload: str, attempt: Branch) -> Json:
 
 
 def _run_map(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Run the state machine inside a Map once for each item."""
+    """Run the state machine inside a Map once for each item in the list at ItemsPath."""
     items = read_field_path(state.get("ItemsPath", "$"), state_input, "ItemsPath")
     if not isinstance(items, list):
         raise RuntimeFailed(f"The ItemsPath does not reference an array: {to_json(items)}")
 
-    # The Map's events need a branch of their own. Otherwise, if the execution timed out, the event
-    # for that would follow the latest of them in the history, instead of MapStateEntered.
+    # The Map's own events need a branch. Otherwise, if the execution timed out, the timeout event
+    # would follow the latest Map event in the history instead of MapStateEntered.
     work = functools.partial(_run_iterations, items, state, state_input)
     (result,) = branch.run_in_parallel({Branch(branch.execution, branch): work})
     return _build_transition(state, state_input, result)
@@ -259,7 +265,7 @@ def _run_map(branch: Branch, state: JsonObject, state_input: StateInput) -> Tran
 def _run_iterations(
     items: list[Json], state: JsonObject, state_input: StateInput, attempt: Branch
 ) -> Json:
-    """Run all iterations of a Map in parallel, and return their outputs in order."""
+    """Run all iterations of a Map in parallel, and return their outputs in the order of items."""
     name = state_input.context["State"]["Name"]
     attempt.add_event("MapStateStarted", length=len(items))
 
@@ -278,9 +284,9 @@ def _run_iterations(
 def _run_iteration(
     index: int, item: Json, state: JsonObject, state_input: StateInput, iteration: Branch
 ) -> Json:
-    """Run the state machine inside a Map for one item, and return the output.
+    """Run the state machine inside a Map for one item, and return its output.
 
-    Its input is the item, or what ItemSelector builds from it.
+    The iteration's input is the item itself, or the result of ItemSelector if the Map has one.
     """
     name = state_input.context["State"]["Name"]
     context = {**state_input.context, "Map": {"Item": {"Index": index, "Value": item}}}
@@ -316,7 +322,7 @@ def _build_parameters(state: JsonObject, state_input: StateInput) -> Json:
 
 
 def _build_transition(state: JsonObject, state_input: StateInput, result: Json) -> Transition:
-    """Apply the state's ResultSelector and ResultPath to its result, and go to its Next."""
+    """Apply ResultSelector and ResultPath to a state's result, for a transition to its Next."""
     if "ResultSelector" in state:
         result = fill_template(state["ResultSelector"], StateInput(result, state_input.context))
     output = write_path(state_input.document, state.get("ResultPath", "$"), result)
@@ -324,7 +330,7 @@ def _build_transition(state: JsonObject, state_input: StateInput, result: Json) 
 
 
 def _read_text(state: JsonObject, state_input: StateInput, field: str) -> str | None:
-    """Read the Error or Cause of a Fail state, either directly or at its ErrorPath or CausePath."""
+    """Return a Fail state's Error or Cause, either literally or from its ErrorPath or CausePath."""
     path = state.get(f"{field}Path")
     if path is None:
         literal: str | None = state.get(field)
@@ -337,9 +343,10 @@ def _read_text(state: JsonObject, state_input: StateInput, field: str) -> str | 
 
 
 def _read_seconds(state: JsonObject, state_input: StateInput) -> int:
-    """Read the value at a Wait state's SecondsPath.
+    """Return the seconds at a Wait state's SecondsPath.
 
-    Raise RuntimeFailed unless it's an integer, and at least 0.
+    Raises:
+        RuntimeFailed: the value is missing, negative or not an integer.
     """
     path = state["SecondsPath"]
     subject = "The SecondsPath parameter"
@@ -356,7 +363,7 @@ def _read_seconds(state: JsonObject, state_input: StateInput) -> int:
 
 
 def _find_matching_rule(rules: Sequence[JsonObject], failure: StateFailed) -> JsonObject | None:
-    """Find the first retrier or catcher that matches the error, either by name or by wildcard.
+    """Find the first retrier or catcher that matches an error, by its name or by a wildcard.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
     """
@@ -383,11 +390,11 @@ COMPARISONS: Mapping[str, tuple[type, Callable[[Json, Json], bool]]] = {
     "NumericGreaterThan": (float, operator.gt),
     "NumericGreaterThanEquals": (float, operator.ge),
 }
-"""Comparison operator -> the type of value that it compares, and the function that compares."""
+"""Comparison operator -> the type of the values, and the function that compares them."""
 
 
 def _evaluate_condition(condition: JsonObject, state_input: StateInput) -> bool:
-    """Evaluate a condition of a Choice state, which may combine others with And, Or and Not."""
+    """Evaluate a Choice state's condition, which may combine conditions with And, Or and Not."""
     if "And" in condition:
         return all(_evaluate_condition(inner, state_input) for inner in condition["And"])
     if "Or" in condition:
@@ -400,7 +407,8 @@ def _evaluate_condition(condition: JsonObject, state_input: StateInput) -> bool:
 def _evaluate_comparison(condition: JsonObject, state_input: StateInput) -> bool:
     """Evaluate a single comparison with the value at its Variable.
 
-    Raise RuntimeFailed if there's no value, unless the operator is IsPresent.
+    Raises:
+        RuntimeFailed: there's no such value, and the operator isn't IsPresent.
     """
     variable = condition["Variable"]
     try:
@@ -419,18 +427,18 @@ def _evaluate_comparison(condition: JsonObject, state_input: StateInput) -> bool
 
 
 def _compare_value(condition: JsonObject, value: Json) -> bool:
-    """Compare strings, booleans or numbers. The condition is false if the value's type is wrong."""
-    # `language.find_problems` has made sure that there's exactly one operator.
+    """Compare strings, booleans or numbers. A value of another type makes the condition false."""
+    # `language.find_problems` guarantees that there's exactly one operator.
     comparison = next(name for name in COMPARISONS if name in condition)
     expected_type, compare = COMPARISONS[comparison]
 
-    # JSON doesn't distinguish integers from other numbers. With `isinstance`, this would also turn
-    # booleans into numbers.
+    # JSON doesn't distinguish integers from other numbers. Don't use `isinstance` here, because a
+    # boolean is also an int.
     if type(value) is int:
         value = float(value)
     return type(value) is expected_type and compare(value, condition[comparison])
 
 
 def _format_time(time: datetime) -> str:
-    """Format a time like AWS's context object, for example 2026-11-29T03:00:00.000Z."""
+    """Format a time as in AWS's context object, for example 2026-11-29T03:00:00.000Z."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

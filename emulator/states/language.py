@@ -1,8 +1,9 @@
 """Checks that a definition uses only the supported part of the Amazon States Language.
 
-A state machine that uses more can't be created, so no field is silently ignored. To support
-another field, add it to `STATE_FIELDS` or `OBJECT_FIELDS` and to `VALUE_CHECKS`, and interpret it
-in `interpreter.py`. The language's specification is at https://states-language.net.
+State machines that use any other fields are rejected, because the interpreter would silently ignore
+those fields. To support another field, add it to `STATE_FIELDS` or `OBJECT_FIELDS` and to
+`VALUE_CHECKS`, and interpret it in `interpreter.py`. The language's specification is at
+https://states-language.net.
 """
 
 import re
@@ -19,8 +20,8 @@ from emulator.states.documents import (
 
 FUNCTION_ARN = re.compile(r"arn:aws[\w-]*:lambda:[\w-]+:\d{12}:function:[\w-]+(:[\w$-]+)?")
 
-# The groups of fields that each type of state and each other kind of object has. `A?` is optional.
-# `A|B` stands for exactly one of the two, and `A|B?` for at most one.
+# The fields of each type of state, and of each other kind of object. `A?` is an optional field.
+# `A|B` means exactly one of the two fields, and `A|B?` means at most one of them.
 STATE_FIELDS: Mapping[str, str] = {
     "Pass": "Result? Parameters? ResultPath? Next|End",
     "Task": (
@@ -56,30 +57,31 @@ LIST_ITEM_KINDS = {
     "And": "",
     "Or": "",
 }
-"""List field -> the kind of its items, or "" for conditions, which can be of either of two kinds:
-a combination or a comparison."""
+"""List field -> the kind of its items, or "" for conditions, because each of them can be either a
+combination or a comparison."""
 
 ValueCheck = tuple[str, Callable[[Json], object]]
-"""What a field's value must be, and the predicate that checks it. For an invalid value, the
-predicate either returns something falsy or raises ValueError."""
+"""A description of a field's valid values, and a predicate that checks a value. If the value is
+invalid, the predicate returns something falsy or raises ValueError."""
 
 
 def find_problems(definition: Json) -> list[str]:
-    """List everything in a definition that's wrong or that the emulator doesn't support.
+    """List everything in a definition that's invalid or that the emulator doesn't support.
 
-    A message starts with a location: `States['Rest'].Seconds: -5 is not a whole number from 0 on`.
+    Each message starts with a location, for example `States['Rest'].Seconds: -5 is not a whole
+    number from 0 on`.
     """
     kind = "state machine"
     problems = list(_check_object(kind, OBJECT_FIELDS[kind], definition, location=""))
 
-    # Finding missing states requires a well-formed definition.
+    # The search for missing states only works on a well-formed definition.
     if not problems:
         problems = list(_find_missing_states(definition, location=""))
     return problems
 
 
 def _check_object(kind: str, field_groups: str, value: Json, location: str) -> Iterator[str]:
-    """Yield all problems with an object and its fields. Messages refer to the object as `kind`."""
+    """Yield all problems with an object and its fields. Messages call the object a `kind`."""
     object_location = location or "the definition"
     if not isinstance(value, dict):
         yield f"{object_location}: {value!r} is not an object"
@@ -98,7 +100,7 @@ def _check_object(kind: str, field_groups: str, value: Json, location: str) -> I
 
 
 def _count_fields(kind: str, field_groups: str, value: JsonObject, location: str) -> Iterator[str]:
-    """Yield a problem for each group of which an object has too few or too many fields."""
+    """Yield a problem for each group of alternative fields if an object has too few or too many."""
     for group in field_groups.split():
         alternatives = group.rstrip("?").split("|")
         count = len(value.keys() & set(alternatives))
@@ -132,14 +134,14 @@ def _check_list(name: str, value: Json, location: str) -> Iterator[str]:
         item_location = f"{location}[{index}]"
         if kind:
             yield from _check_object(kind, OBJECT_FIELDS[kind], item, item_location)
-        elif name == "Choices":  # Unlike an inner condition, an outermost one has a next state.
+        elif name == "Choices":  # Only outermost conditions have a next state, not nested ones.
             yield from _check_condition(item, item_location, "Next")
         else:
             yield from _check_condition(item, item_location)
 
 
 def _check_condition(value: Json, location: str, extra_fields: str = "") -> Iterator[str]:
-    """Yield all problems with a Choice state's condition: either a combination or a comparison."""
+    """Yield all problems with a Choice state's condition, a combination or a comparison."""
     kind = "comparison"
     if isinstance(value, dict) and not {"And", "Or", "Not"}.isdisjoint(value):
         kind = "combination"
@@ -147,7 +149,7 @@ def _check_condition(value: Json, location: str, extra_fields: str = "") -> Iter
 
 
 def _check_states(states: Json, location: str) -> Iterator[str]:
-    """Yield all problems with a state machine's states, whose types decide about their fields."""
+    """Yield all problems with a state machine's states. A state's fields depend on its type."""
     if not isinstance(states, dict):
         yield f"{location}: {states!r} is not an object"
         return
@@ -167,7 +169,7 @@ def _check_states(states: Json, location: str) -> Iterator[str]:
 
 
 def _check_value(name: str, value: Json, location: str) -> Iterator[str]:
-    """Yield a problem if a field's value fails its check in VALUE_CHECKS."""
+    """Yield a problem if a field's value doesn't pass the check in VALUE_CHECKS."""
     expected, is_valid_value = VALUE_CHECKS[name]
     try:
         is_valid = is_valid_value(value)
@@ -183,7 +185,7 @@ def _find_missing_states(machine: JsonObject, location: str) -> Iterator[str]:
         if next_state not in machine["States"]:
             yield f"{field_location}: there is no state {next_state!r}"
 
-    # Each Map contains a state machine, which can only refer to its own states.
+    # The state machine inside a Map can only refer to its own states.
     for name, state in machine["States"].items():
         if "ItemProcessor" in state:
             inner_location = f"{location}States[{name!r}].ItemProcessor."
@@ -191,7 +193,7 @@ def _find_missing_states(machine: JsonObject, location: str) -> Iterator[str]:
 
 
 def _list_transitions(machine: JsonObject, location: str) -> Iterator[tuple[str, str]]:
-    """Yield the location of each field that names a next state, and that state's name."""
+    """Yield the location of each field that names a state to go to, and the state's name."""
     yield f"{location}StartAt", machine["StartAt"]
     for name, state in machine["States"].items():
         state_location = f"{location}States[{name!r}]"
@@ -215,14 +217,14 @@ def _build_integer_check(minimum: int) -> ValueCheck:
 
 
 def _is_path(value: Json) -> bool:
-    """Return True for a supported path. Otherwise, `parse_path` raises ValueError."""
+    """Return True if a path is supported, and raise ValueError otherwise."""
     return parse_path(str(value)) is not None
 
 
 def _is_result_path(value: Json) -> bool:
-    """Tell whether `write_path` can write a result at a path."""
+    """Return whether `write_path` supports a ResultPath."""
     if value is None:
-        return True  # The state discards its result.
+        return True  # With null, a state discards its result.
 
     path = str(value)
     if path.startswith("$$"):
@@ -231,7 +233,7 @@ def _is_result_path(value: Json) -> bool:
 
 
 def _is_template(value: Json) -> bool:
-    """Return True for supported expressions. Otherwise, `check_expression` raises ValueError."""
+    """Return True if all expressions are supported, and raise ValueError otherwise."""
     for expression in find_expressions(value):
         check_expression(str(expression))
     return True

@@ -1,8 +1,8 @@
 """Step Functions' API: state machines, executions, histories and tags.
 
-Requests and responses have boto3's format, and each operation is a method of `StepFunctions` with
-the same name as in boto3. The emulator doesn't have Express workflows, versions and aliases,
-activities, RedriveExecution or Map Runs, and it doesn't log to an execution's log group.
+Requests and responses have the same format as in boto3, and each operation is a method of
+`StepFunctions` with the same name as in boto3. Express workflows, versions, aliases, activities,
+RedriveExecution and Map Runs aren't emulated, and executions don't write to a log group.
 """
 
 import functools
@@ -21,13 +21,13 @@ from emulator.states import interpreter, language
 from emulator.states.execution import Execution, Host, StateMachine
 
 Fields = dict[str, Any]
-"""The fields of a response, or of an item in one."""
+"""The fields of a response, or of an item in a response."""
 
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
 DEFAULT_PAGE_SIZE = 100
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+")
-# Only the definition and the role have an effect in the emulator. The others are just stored.
+# The emulator only uses the definition and the role. It just stores the other settings.
 SETTINGS = (
     *("definition", "roleArn"),
     *("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"),
@@ -43,20 +43,20 @@ SUPPORTED_VALUES = {
 
 
 class Request(NamedTuple):
-    """A request, and where and when it's made."""
+    """A request to an operation, with the account, region and time that it applies to."""
 
     fields: Mapping[str, Any]
     scope: str
     """The region and the account, as in an ARN: `eu-west-1:123456789012`."""
     as_of: datetime
-    """DescribeExecution and ListExecutions show executions as they were at this time.
+    """The time for which DescribeExecution and ListExecutions return the state of executions.
 
-    It may be in the past, because both operations are eventually consistent.
+    It may be in the past because both operations are eventually consistent.
     """
 
 
 class StepFunctions:
-    """Step Functions in all accounts and regions. Its executions run on `host`."""
+    """Step Functions in all accounts and regions. The executions run in the environment `host`."""
 
     def __init__(self, host: Host, execution_class: type[Execution] = Execution) -> None:
         self._host = host
@@ -68,12 +68,12 @@ class StepFunctions:
     ) -> Fields:
         """Perform an operation, for example `StartExecution`, and return its response.
 
-        `Request` explains `scope` and `as_of`, which defaults to now.
+        `Request` documents `scope` and `as_of`. The default of `as_of` is the current time.
 
         Raises:
             ApiError: the request is rejected.
         """
-        # Check the service model, too, because not every method is an operation.
+        # Not every method is an operation, so look the name up in the service model, too.
         model = load_service_model("stepfunctions")
         method = getattr(self, xform_name(operation), None)
         if operation not in model.operation_names or method is None:
@@ -90,7 +90,7 @@ class StepFunctions:
         return response
 
     def executions(self) -> list[Execution]:
-        """List all executions, oldest first, state machine by state machine."""
+        """List all executions, grouped by state machine, oldest first."""
         executions: list[Execution] = []
         for state_machine in self._state_machines.values():
             executions += state_machine.executions.values()
@@ -100,7 +100,7 @@ class StepFunctions:
         """Find an execution by its ARN.
 
         Raises:
-            ApiError: it doesn't exist, or didn't exist yet at the time `as_of`.
+            ApiError: the execution doesn't exist, or didn't exist yet at the time `as_of`.
         """
         state_machine_arn, _, name = arn.replace(":execution:", ":stateMachine:").rpartition(":")
         execution = None
@@ -112,7 +112,7 @@ class StepFunctions:
         return execution
 
     def create_state_machine(self, request: Request) -> Fields:
-        """Create a state machine. If the request is repeated, return the existing one."""
+        """Create a state machine, or return the existing one if the request is a repetition."""
         name = request.fields["name"]
         arn = f"arn:aws:states:{request.scope}:stateMachine:{name}"
         settings = _read_settings(request)
@@ -121,13 +121,13 @@ class StepFunctions:
         new_state_machine = StateMachine(name, arn, settings, self._host.now(), tags)
         state_machine = self._state_machines.setdefault(arn, new_state_machine)
 
-        # AWS doesn't compare the role, so it may differ in a repeated request.
+        # AWS doesn't compare the role, so a repetition may have another one.
         if state_machine.settings != {**settings, "roleArn": state_machine.settings["roleArn"]}:
             raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
         return {"stateMachineArn": arn, "creationDate": state_machine.creation_date}
 
     def describe_state_machine(self, request: Request) -> Fields:
-        """Describe a state machine and its settings."""
+        """Return a state machine's settings and status."""
         state_machine = self._find_state_machine(request.fields["stateMachineArn"])
         return {
             "stateMachineArn": state_machine.arn,
@@ -145,9 +145,9 @@ class StepFunctions:
         return {"updateDate": self._host.now()}
 
     def delete_state_machine(self, request: Request) -> Fields:
-        """Delete a state machine, and abort its executions.
+        """Delete a state machine and abort its executions at once.
 
-        In AWS, an execution only ends at its next transition.
+        In AWS, an execution would go on until its next state transition.
         """
         state_machine = self._state_machines.pop(request.fields["stateMachineArn"], None)
         if state_machine is not None:
@@ -171,7 +171,7 @@ class StepFunctions:
         return _paginate("stateMachines", items, "stateMachineArn", request)
 
     def tag_resource(self, request: Request) -> Fields:
-        """Add tags to a state machine, or change their values."""
+        """Add tags to a state machine, replacing those that have the same keys."""
         state_machine = self._find_state_machine(request.fields["resourceArn"])
         state_machine.tags.update(_read_tags(request.fields["tags"]))
         return {}
@@ -189,13 +189,13 @@ class StepFunctions:
         return {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
 
     def start_execution(self, request: Request) -> Fields:
-        """Start an execution. If it's already running with the same input, return that one."""
+        """Start an execution, or return the running one with the same name and the same input."""
         input_text = request.fields.get("input", "{}")
         _check_execution_input(input_text)
         state_machine = self._find_state_machine(request.fields["stateMachineArn"])
         name = request.fields.get("name", str(uuid.uuid4()))
 
-        # `setdefault` is atomic, so of two threads with equal requests, only one starts the
+        # `setdefault` is atomic, so if two threads have equal requests, only one of them starts the
         # execution.
         new_execution = self._execution_class(self._host, state_machine, name, input_text)
         execution = state_machine.executions.setdefault(name, new_execution)
@@ -208,13 +208,13 @@ class StepFunctions:
         return {"executionArn": execution.arn, "startDate": execution.start_date}
 
     def stop_execution(self, request: Request) -> Fields:
-        """Abort an execution. Do nothing if it has already ended."""
+        """Abort an execution, unless it has already ended."""
         execution = self.find_execution(request.fields["executionArn"])
         execution.abort(request.fields.get("error"), request.fields.get("cause"))
         return {"stopDate": execution.stop_date}
 
     def describe_execution(self, request: Request) -> Fields:
-        """Describe an execution as it was at the time `as_of`."""
+        """Return an execution's status, input and outcome at the time `as_of`."""
         execution = self.find_execution(request.fields["executionArn"], request.as_of)
         description = _summarize(execution, request.as_of)
         description["input"] = execution.input
@@ -229,7 +229,7 @@ class StepFunctions:
         return description
 
     def list_executions(self, request: Request) -> Fields:
-        """List a state machine's executions, the most recently started or ended first."""
+        """List a state machine's executions, starting with the one that last started or ended."""
         state_machine = self._find_state_machine(request.fields.get("stateMachineArn"))
         summaries = [
             _summarize(execution, request.as_of)
@@ -245,21 +245,21 @@ class StepFunctions:
         return _paginate("executions", summaries, "executionArn", request)
 
     def get_execution_history(self, request: Request) -> Fields:
-        """List an execution's events, oldest first unless the request wants the reverse."""
+        """List an execution's events, oldest first unless `reverseOrder` is set."""
         events = list(self.find_execution(request.fields["executionArn"]).events)
         if request.fields.get("reverseOrder"):
             events.reverse()
         return _paginate("events", events, "id", request)
 
     def _find_state_machine(self, arn: str | None) -> StateMachine:
-        """Find a state machine by its ARN. Raise ApiError if it doesn't exist."""
+        """Find a state machine by its ARN. Raise ApiError if there's no such state machine."""
         if arn not in self._state_machines:
             raise ApiError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
         return self._state_machines[arn]
 
 
 def _check_fields(fields: Mapping[str, Any]) -> None:
-    """Reject values that AWS accepts but the emulator doesn't support, and invalid names."""
+    """Reject invalid names, and values that AWS would accept but the emulator doesn't support."""
     for name, supported_value in SUPPORTED_VALUES.items():
         value = fields.get(name, supported_value)
         if value != supported_value:
@@ -296,14 +296,18 @@ def _read_tags(tags: Sequence[Fields]) -> dict[str, str]:
 
 
 def _read_settings(request: Request) -> Fields:
-    """Pick a state machine's settings from a request. Raise ApiError for an invalid definition."""
+    """Return the settings in a request, after checking the definition.
+
+    Raises:
+        ApiError: the definition is invalid or not supported.
+    """
     if "definition" in request.fields:
         _check_definition(request.fields["definition"])
     return {name: request.fields[name] for name in SETTINGS if name in request.fields}
 
 
 def _summarize(execution: Execution, as_of: datetime) -> Fields:
-    """Summarize an execution as ListExecutions showed it at the time `as_of`."""
+    """Return the fields that ListExecutions shows for an execution at the time `as_of`."""
     summary = {
         "executionArn": execution.arn,
         "name": execution.name,
@@ -312,7 +316,8 @@ def _summarize(execution: Execution, as_of: datetime) -> Fields:
         "status": "RUNNING",
     }
 
-    # Without the lock, a thread that's ending the execution may have set only one of the two.
+    # Without the lock, we could see only one of these two fields set by another thread that's just
+    # ending the execution.
     with execution.lock:
         if execution.stop_date is not None and execution.stop_date <= as_of:
             summary["status"] = execution.status
@@ -321,7 +326,7 @@ def _summarize(execution: Execution, as_of: datetime) -> Fields:
 
 
 def _get_last_change(summary: Fields) -> datetime:
-    """Return when an execution ended, or if it's still running, when it started."""
+    """Return when an execution ended or, if it's still running, when it started."""
     time: datetime = summary.get("stopDate") or summary["startDate"]
     return time
 
@@ -329,10 +334,10 @@ def _get_last_change(summary: Fields) -> datetime:
 def _paginate(
     response_field: str, items: Sequence[Fields], id_field: str, request: Request
 ) -> Fields:
-    """Return the page that a request's `maxResults` and `nextToken` ask for.
+    """Return the page of items that a request's `maxResults` and `nextToken` ask for.
 
-    A token is the ID of the first item on the next page, which is in the item's `id_field`. So the
-    pages don't shift if an execution starts between two requests.
+    The token is the `id_field` of the first item on the next page. If it were a number, the pages
+    would shift whenever an execution starts between two requests.
     """
     ids = [str(item[id_field]) for item in items]
     start = 0

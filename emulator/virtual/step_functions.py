@@ -1,8 +1,8 @@
 """Runs state machines in this process and in virtual time, with Python handlers as their functions.
 
-A Task calls its function's handler as Lambda would: input and output go through JSON, the time is
-limited, and errors look like Lambda's. Only the handler's context is None, because none of our
-functions reads it.
+A Task calls its function's handler as Lambda would: The input and output are converted from and to
+JSON, there's a timeout, and errors look like Lambda's. The exception is the handler's context
+argument, which is None because none of our functions uses it.
 """
 
 import functools
@@ -38,8 +38,8 @@ Handler = Callable[[dict[str, object], None], object]
 class LambdaFailure(Exception):  # noqa: N818  # AWS's failure, not an error of the handler
     """Raised by a handler to simulate an error of Lambda itself.
 
-    An error like `Lambda.TooManyRequestsException` means that the Invoke call failed. Any other
-    error, like `Sandbox.Timedout`, is reported as an error of the function.
+    If the error's name starts with `Lambda.`, as in `Lambda.TooManyRequestsException`, the Invoke
+    request fails. Any other error, such as `Sandbox.Timedout`, is reported as a function error.
     """
 
     def __init__(self, error: str, message: str = "made to fail") -> None:
@@ -49,9 +49,10 @@ class LambdaFailure(Exception):  # noqa: N818  # AWS's failure, not an error of 
 
 
 class Call(NamedTuple):
-    """A call of a function.
+    """A function call during an execution.
 
-    `outcome` is the function's result or the name of its error, or None while it's still running.
+    `outcome` is the function's result or the name of its error, or None while the function is
+    running.
     """
 
     function: str
@@ -74,7 +75,7 @@ class Execution(InterpretedExecution):
 
     @property
     def timeline(self) -> list[tuple[datetime, str]]:
-        """When each state was entered, and its name, in order, including states inside a Map."""
+        """The time at which each state was entered, with its name, including states in a Map."""
         return [
             (event["timestamp"], event["stateEnteredEventDetails"]["name"])
             for event in self.events
@@ -83,7 +84,7 @@ class Execution(InterpretedExecution):
 
     @property
     def states(self) -> list[str]:
-        """The names of the states that were entered, in order, including states inside a Map."""
+        """The names of the states that were entered, in order, including states in a Map."""
         return [name for _, name in self.timeline]
 
     def wait(self) -> Self:
@@ -99,19 +100,20 @@ def run(
     *,
     clock: VirtualClock | None = None,
 ) -> Execution:
-    """Run a single execution of a state machine to its end, and return the execution."""
+    """Run one execution of a state machine until it ends, and return the execution."""
     with StepFunctions(clock) as step_functions:
         return step_functions.create_state_machine(definition, functions).start(input).wait()
 
 
 class StepFunctions:
-    """An account's Step Functions in virtual time. Running executions end with the `with` block.
+    """Step Functions in virtual time, for a single account and region.
 
-    Time passes on `clock`, but only while its owner, the greenlet that created it, sleeps on it or
-    waits for an execution.
+    Use it as a context manager, because executions that are still running at the end of the `with`
+    block have to be killed. Virtual time passes only while the owner of `clock`, which is the
+    greenlet that created the clock, is sleeping or waiting for an execution.
 
-    `respond` is the API for boto3 clients, whose calls may meet `faults`. The fault `stale` only
-    affects ListExecutions and DescribeExecution. `service` is the same API without faults. It uses
+    `respond` is the API for boto3 clients, including injected `faults`. The fault `stale` only
+    affects ListExecutions and DescribeExecution. `service` is the same API without faults, and uses
     this object as the `Host` of its executions.
     """
 
@@ -119,7 +121,7 @@ class StepFunctions:
         if clock is None:
             clock = VirtualClock()
         self.clock = clock
-        # Together with the methods `call` and `status_changed`, these make this object a `Host`.
+        # With these attributes and the methods `call` and `status_changed`, this class is a `Host`.
         self.now = clock.now
         self.uniform = clock.random.uniform
         self.event = functools.partial(Event, clock)
@@ -144,10 +146,13 @@ class StepFunctions:
         name: str = "machine",
         timeouts: Mapping[str, float] | None = None,
     ) -> "StateMachine":
-        """Create a state machine. Raise ApiError if the emulator can't interpret its definition.
+        """Create a state machine whose functions are Python handlers.
 
-        `functions` maps function names to handlers, and `timeouts` maps them to seconds (default
-        900).
+        `functions` maps function names to handlers, and `timeouts` maps function names to seconds,
+        900 by default.
+
+        Raises:
+            ApiError: the emulator doesn't support something in the definition.
         """
         role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         request = {"name": name, "definition": json.dumps(definition), "roleArn": role}
@@ -156,13 +161,15 @@ class StepFunctions:
         return self._state_machines[arn]
 
     def executions(self) -> list[Execution]:
-        """List all executions, oldest first, state machine by state machine."""
+        """List all executions, grouped by state machine, oldest first."""
         return cast("list[Execution]", self.service.executions())
 
     def respond(self, operation: str, request: Mapping[str, Any]) -> Fields:
-        """Perform an operation, and return its response, if no fault gets in the way.
+        """Perform an operation and return its response, unless an injected fault prevents that.
 
-        Raise ApiError if the request is rejected, or NoResponse if a fault loses the response.
+        Raises:
+            ApiError: the request is rejected, by the service or by a fault.
+            NoResponse: a fault drops the response.
         """
         fault = self.faults.take_for_call(operation, request)
         fault.raise_before_operation()
@@ -171,14 +178,14 @@ class StepFunctions:
         fault.raise_after_operation()
         return response
 
-    # The rest of `Host`
+    # The other methods of `Host`
 
     def call(self, execution: InterpretedExecution, resource: str, payload: str) -> object:
-        """Call the handler of a Task's function, and record the call."""
+        """Call the handler of a Task's function and record the call in the execution's `calls`."""
         state_machine = self._state_machines[execution.state_machine.arn]
         calls = cast("Execution", execution).calls
 
-        # Remember the position, because other Tasks may append calls before this one ends.
+        # Other Tasks may append their calls before this one ends, so this may not remain the last.
         position = len(calls)
         calls.append(Call(_parse_function_name(resource), json.loads(payload), outcome=None))
 
@@ -197,7 +204,7 @@ class StepFunctions:
 
 @dataclass(frozen=True)
 class StateMachine:
-    """A state machine with its handlers. `StepFunctions.create_state_machine` creates it."""
+    """A state machine and its handlers, as created by `StepFunctions.create_state_machine`."""
 
     step_functions: StepFunctions = field(repr=False)
     arn: str
@@ -213,7 +220,7 @@ class StateMachine:
         *,
         name: str | None = None,
     ) -> Execution:
-        """Start an execution. It makes progress whenever the owner of the clock waits."""
+        """Start an execution, which makes progress whenever the owner of the clock waits."""
         if name is None:
             name = f"run-{next(self._run_numbers)}"
         request = {"stateMachineArn": self.arn, "name": name, "input": json.dumps(input)}
@@ -224,16 +231,17 @@ class StateMachine:
 
 
 def _parse_function_name(function_arn: str) -> str:
-    """Extract the function's name from its ARN, which may end with a version."""
+    """Extract the function name from an ARN that may end with a version."""
     return function_arn.rpartition(":function:")[2].split(":")[0]
 
 
 def _invoke_function(
     state_machine: StateMachine, clock: VirtualClock, function_arn: str, payload: str
 ) -> object:
-    """Call a function's handler, and return the result after a round trip through JSON.
+    """Call a function's handler and return the result after a round trip through JSON.
 
-    Raise StateFailed if the function doesn't exist, fails, or sleeps past its timeout.
+    Raises:
+        StateFailed: the function doesn't exist, fails, or sleeps beyond its timeout.
     """
     name = _parse_function_name(function_arn)
     request_id = _create_request_id(clock)
@@ -242,7 +250,7 @@ def _invoke_function(
         raise build_invoke_failure("ResourceNotFoundException", message, 404, "-")
 
     timeout = state_machine.timeouts.get(name, MAX_TIMEOUT_SECONDS)
-    # This is never reset, because the clock's task ends with the function call.
+    # The deadline doesn't have to be reset because this task of the clock ends with the call.
     clock.current_task.deadline = clock.time_after(timeout)
     try:
         return _call_handler(state_machine.functions[name], payload)
@@ -255,18 +263,18 @@ def _invoke_function(
 
 
 def _create_request_id(clock: VirtualClock) -> str:
-    """Create an ID in Lambda's format, from random numbers that are the same in each run."""
+    """Create a request ID in Lambda's format. In each test run, the IDs are the same."""
     return str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
 
 
 def _call_handler(handler: Handler, payload: str) -> object:
-    """Call a handler, and convert its event from JSON and its result to JSON, as Lambda does."""
+    """Call a handler with JSON as its event and its result, as Lambda does."""
     result = handler(json.loads(payload), None)
     response, _content_type = LambdaMarshaller().marshal_response(result)
     return json.loads(response)
 
 
-# A function's failure, as its Task gets it
+# The failures of functions, as their Tasks see them
 
 
 def _build_timeout_failure(timeout: float, request_id: str) -> StateFailed:
@@ -286,7 +294,7 @@ def _build_simulated_failure(failure: LambdaFailure, request_id: str) -> StateFa
 
 
 def _build_handler_failure(error: Exception, request_id: str) -> StateFailed:
-    # Lambda's stack trace begins in the handler, but the first two frames are in this module.
+    # In Lambda, the stack trace begins in the handler, so skip the two frames in this module.
     frames = traceback.extract_tb(error.__traceback__)[2:]
     return _build_function_failure(
         type(error).__name__,
@@ -299,7 +307,7 @@ def _build_handler_failure(error: Exception, request_id: str) -> StateFailed:
 def _build_function_failure(error: str, message: str, **details: object) -> StateFailed:
     """Build a failure whose cause is the JSON that Lambda returns along with `FunctionError`.
 
-    Only an exception in the handler has details. Errors of the sandbox, like a timeout, don't.
+    An exception in the handler has more details, such as a stack trace, but a timeout doesn't.
     """
     cause = {"errorMessage": message, "errorType": error, **details}
     return StateFailed(error, to_json(cause))
