@@ -1,12 +1,12 @@
 """The emulator's server process, which listens on one port of 127.0.0.1.
 
-`emulator.process` starts it with one JSON argument (see `Options`), and holds a pipe to its
-standard input. This process ends as soon as the pipe closes, even if that's because the parent was
-killed. It leads a process group that includes the function processes, and kills the whole group at
-the end.
+`emulator.process` starts the server with one JSON argument (see `Options`) and a pipe as standard
+input. The server ends as soon as the pipe is closed, which also happens if the parent is killed.
+The server leads a process group that includes the processes of functions, and finally kills the
+whole group.
 
-Once it's ready, or has failed to start, it writes one line to standard output: `{"endpoint": ...}`
-or `{"error": ...}`. All later output goes to the log.
+When the server is ready or fails to start, it writes one line to standard output, which is
+`{"endpoint": ...}` or `{"error": ...}`. All later output goes to the log.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ from hypercorn.typing import ASGIFramework
 from emulator.process import Options
 from emulator.server import warm_functions
 
-# All boto3 sessions of this process share a loader. Otherwise, each of them would read botocore's
+# All boto3 sessions in this process share one loader. Otherwise, each session would read botocore's
 # data files again.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
-# Personalize, S3 and Step Functions respond in threads. A thread may wait for another one, so if
-# there were too few, all of them could be waiting.
+# Personalize, S3 and Step Functions handle requests in threads. Since one request can wait for
+# another one, a small thread pool could fill up with threads that wait for each other.
 MAX_THREADS = 100
 
 
 def main() -> None:
     """Serve requests until the server fails or the parent closes standard input.
 
-    In both cases, the whole process group is killed. If the port isn't available, exit with 1.
+    In both cases, kill the whole process group. If the port isn't available, exit with status 1.
     """
     options: Options = json.loads(sys.argv[1])
     try:
@@ -53,23 +53,23 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(directory,), daemon=True).start()
     try:
         _run_application(options, listener)
-    except Exception:  # noqa: BLE001  # the last chance to log the error
+    except Exception:  # noqa: BLE001  # This is the last chance to log an error.
         traceback.print_exc()
     os.killpg(0, signal.SIGKILL)
 
 
 def _run_application(options: Options, listener: socket.socket) -> None:
-    """Set up all services, report the endpoint to the parent, and serve until the process ends."""
+    """Set up all services, report the endpoint to the parent and serve until the process ends."""
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     shim_folder = warm_functions.enable_warm_starts(options["directory"])
     os.environ.update(_build_environment(options, endpoint, shim_folder))
-    # MiniStack reads the environment when it's imported, so that has to happen here.
+    # This imports MiniStack, which reads the environment variables at that moment.
     from emulator.server.app import Application  # noqa: PLC0415
 
     application = Application(endpoint, options)
-    # Until the server is running, requests wait in the listener's queue.
+    # Requests that arrive before the server is running wait in the listener's queue.
     _report_to_parent("endpoint", endpoint)
-    os.dup2(2, 1)  # From now on, print to the log, which is standard error.
+    os.dup2(2, 1)  # Send all later output to the log, which is standard error.
     asyncio.run(_serve(application, listener))
 
 
@@ -80,7 +80,7 @@ def _report_to_parent(key: str, message: str) -> None:
 
 
 def _build_environment(options: Options, endpoint: str, shim_folder: str) -> dict[str, str]:
-    """Return the environment variables for MiniStack and for the functions that it runs."""
+    """Build the environment variables for MiniStack and the functions that it runs."""
     directory = options["directory"]
     account = options["account"]
     region = options["region"]
@@ -106,11 +106,11 @@ def _build_environment(options: Options, endpoint: str, shim_folder: str) -> dic
         "S3_DATA_DIR": f"{directory}/s3",
         "STATE_DIR": f"{directory}/state",
         "TMPDIR": directory,
-        # The emulator trains small models on few cores, where the threads of linear algebra cost
-        # more time than they save.
+        # The emulator trains small models on few cores, where multithreaded linear algebra takes
+        # more time than it saves.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
-        # The shim must come first, so that it's what functions start as `python`.
+        # The shim's folder must come first, so that functions find the shim as `python`.
         "PATH": os.pathsep.join(
             [
                 shim_folder,
@@ -122,7 +122,7 @@ def _build_environment(options: Options, endpoint: str, shim_folder: str) -> dic
 
 
 def _end_with_parent(directory: str) -> None:
-    """When the parent closes standard input, remove the directory and kill the process group."""
+    """Wait until the parent closes standard input, then remove all files and kill the group."""
     while os.read(0, 1024):
         pass
     shutil.rmtree(directory, ignore_errors=True)

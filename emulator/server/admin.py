@@ -26,16 +26,16 @@ from emulator.server import http, ministack
 
 PATH_PREFIX = "/_emulator/"
 Control = Callable[[dict[str, Any]], object]
-"""Implements a control.
+"""A function that implements a control.
 
 The argument is the JSON object in the request body or, if there's no body, the query parameters.
-The result is what the response contains as JSON."""
+The result is sent as JSON."""
 
 
 def mount(controls: Mapping[tuple[str, str], Control]) -> None:
-    """Route requests below /_emulator/ to the controls, each registered by method and path."""
+    """Route requests below /_emulator/ to the controls, which are given by method and path."""
 
-    # MiniStack calls this function before it looks for the service and checks the signature.
+    # MiniStack calls this function before it determines the service and checks the signature.
     @ministack.replace(app, "_handle_post_body_shortcuts")
     async def respond(handle: Callable[..., Any], *request: Any) -> http.Response | None:  # noqa: ANN401  # as in MiniStack
         method, path, _, body, query, _ = request
@@ -48,8 +48,8 @@ def mount(controls: Mapping[tuple[str, str], Control]) -> None:
             known = ", ".join(f"{method} {PATH_PREFIX}{name}" for method, name in controls)
             return _build_response(404, {"error": f"no {method} {path}; there are {known}"})
 
-        # A control may call a service of this process, which couldn't respond if the event loop
-        # were blocked.
+        # Use a thread, because a control may call a service of this process, which couldn't respond
+        # while the event loop is blocked.
         status, document = await asyncio.to_thread(_run_control, control, query, body)
         return _build_response(status, document)
 
@@ -60,9 +60,10 @@ def _build_response(status: int, document: object) -> http.Response:
 
 
 def _run_control(control: Control, query: dict[str, list[str]], body: bytes) -> tuple[int, object]:
-    """Run a control, and return the status and the JSON document of its response.
+    """Run a control and return the status and the JSON document of its response.
 
-    An invalid request, or an error from AWS, becomes the status 400 with an error message.
+    If the request is invalid or an AWS call fails, the status is 400 and the document contains an
+    error message.
     """
     try:
         if body:

@@ -1,6 +1,6 @@
 """Corrects MiniStack's CloudWatch alarms.
 
-They keep their warm-up periods, and their histories contain the actions that were executed.
+Alarms keep their warm-up periods, and alarm histories contain the executed actions.
 """
 
 import datetime as dt
@@ -17,14 +17,14 @@ Alarm = dict[str, Any]
 """MiniStack's record of an alarm, with the same field names as in the API."""
 
 ACTION_FIELDS = {"ALARM": "AlarmActions", "OK": "OKActions"}
-"""Alarm state -> the field that lists its actions. Any other state has InsufficientDataActions."""
+"""Alarm state -> the field with its actions. For any other state, it's InsufficientDataActions."""
 
 
 @ministack.replace(cloudwatch, "_put_metric_alarm")
 def keep_warm_up_period(
     put_alarm: Callable[..., Response], params: object, cbor_data: Alarm, *form: bool
 ) -> Response:
-    """Create or update an alarm together with its warm-up period, which MiniStack would drop."""
+    """Create or update an alarm, and store its warm-up period, which MiniStack would drop."""
     response = put_alarm(params, cbor_data, *form)
     alarm = cloudwatch._alarms.get(cbor_data.get("AlarmName"))  # noqa: SLF001  # no other way
     if alarm is not None and "WarmUpConfiguration" in cbor_data:
@@ -40,9 +40,9 @@ def record_actions(
     new_state: str,
     reason: str,
 ) -> None:
-    """Execute an alarm's actions, and record in its history whether each of them succeeded.
+    """Execute an alarm's actions, and record in the alarm history whether each action succeeded.
 
-    MiniStack only records state changes. The texts are the ones that AWS documents:
+    MiniStack only records state changes. The wording of the entries is documented by AWS:
     https://docs.aws.amazon.com/sns/latest/dg/sns-troubleshooting.html
     """
     execute_actions(alarm, old_state, new_state, reason)
@@ -58,7 +58,7 @@ def record_actions(
 
 
 def _build_history_entry(alarm_name: str, topic_arn: str) -> dict[str, str]:
-    """Build the history entry for one action, which fails only if its topic doesn't exist."""
+    """Build the history entry for an action, which has failed if the topic doesn't exist."""
     if sns._topic_by_arn_any_scope(topic_arn):  # noqa: SLF001  # also finds other accounts' topics
         state = "Succeeded"
         error = None

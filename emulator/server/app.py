@@ -1,9 +1,10 @@
-"""The emulator's ASGI application, which every request goes through.
+"""The emulator's ASGI application, which receives every request.
 
-- It rejects websockets, and requests that a web page could have sent (`local_requests.py`).
-- It passes all other requests on to MiniStack, which checks the signatures of AWS calls.
-- MiniStack routes calls to Personalize and Step Functions back to `personalize.py` and
-  `stepfunctions.py`, and requests below /_emulator/ to `admin.py`. It handles the rest itself.
+- It rejects websockets and requests that a web page could have sent (`local_requests.py`).
+- It passes all other requests to MiniStack, which checks the signatures of AWS calls.
+- MiniStack passes calls to Personalize and Step Functions back to `personalize.py` and
+  `stepfunctions.py`, and requests below /_emulator/ to `admin.py`. MiniStack itself handles all
+  other requests.
 """
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPResponseStartEvent, Scope
@@ -31,7 +32,7 @@ from emulator.server import (
 from emulator.server.stepfunctions import StepFunctions
 
 CORRECTIONS = (alarms, events, functions, iam, logs, scheduler)
-"""The modules that correct MiniStack's services, just by being imported."""
+"""The modules that correct MiniStack's services. Importing them is all it takes."""
 FORBIDDEN_RESPONSE_START: HTTPResponseStartEvent = {
     "type": "http.response.start",
     "status": call_log.FORBIDDEN,
@@ -42,7 +43,7 @@ POLICY_VIOLATION = 1008  # a websocket close code of RFC 6455
 
 
 class Application:
-    """All services of the emulator, on one endpoint. Creating it also starts the scheduler."""
+    """All services of the emulator on one endpoint. The scheduler starts with the constructor."""
 
     def __init__(self, endpoint: str, options: Options) -> None:
         self._port = int(endpoint.rpartition(":")[2])
@@ -55,8 +56,8 @@ class Application:
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
-        """Pass a request on to MiniStack, unless a web page could have sent it."""
-        # This isn't a request: hypercorn announces that the server is starting or shutting down.
+        """Pass a request to MiniStack, unless a web page could have sent it."""
+        # This isn't a request. Hypercorn uses it to announce that the server starts or shuts down.
         if scope["type"] == "lifespan":
             await ministack_app.app(scope, receive, send)
             return
@@ -73,14 +74,14 @@ class Application:
 
 
 async def _refuse(send: ASGISendCallable, message: str) -> None:
-    """Respond to a request with the status 403 and a message in plain text."""
+    """Respond to a request with status 403 and a plain text message."""
     await send(FORBIDDEN_RESPONSE_START)
     body = f"{message}\n".encode()
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _list_controls(options: Options, faults: Faults) -> dict[tuple[str, str], admin.Control]:
-    """Map the method and path of each control to its implementation (see `admin.py`)."""
+    """Map the method and path of each control (see `admin.py`) to the control's function."""
     health = {"status": "ok", "account": options["account"], "region": options["region"]}
     return {
         ("GET", "health"): lambda _: health,
@@ -94,7 +95,7 @@ def _list_controls(options: Options, faults: Faults) -> dict[tuple[str, str], ad
 
 
 def _create_personalize(options: Options) -> Personalize:
-    """Create the emulator of Personalize, with the timings and switches from the options."""
+    """Create the Personalize emulator with the timings and switches from the options."""
     timings = {kind: Duration(*seconds) for kind, seconds in options["timings"].items()}
     return Personalize(
         objects=s3.JobObjects(options["region"]),

@@ -19,9 +19,9 @@ class LoggedCall(TypedDict):
     """A call to an AWS service."""
 
     time: str
-    """When the service responded (ISO 8601, UTC)."""
+    """The time of the response (ISO 8601, UTC)."""
     caller: str
-    """The caller's ARN, or the service principal or access key of a caller that has no ARN."""
+    """The caller's ARN, or the service principal or access key if the caller has no ARN."""
     action: str
     """The IAM action, for example s3:GetObject."""
     status: int
@@ -40,15 +40,15 @@ def add_call(caller: str, action: str, status: int) -> None:
 
 def list_calls(action_prefix: str) -> list[LoggedCall]:
     """List the logged calls whose action begins with a prefix, oldest first."""
-    # Another thread may add a call in the meantime, so iterate over a copy.
+    # Iterate over a copy, because another thread may add a call in the meantime.
     return [call for call in list(CALLS) if call["action"].startswith(action_prefix)]
 
 
 @ministack.replace(app, "_dispatch_service_request")
 async def log_call(dispatch: Callable[..., Any], *request: Any) -> http.Response:  # noqa: ANN401  # as in MiniStack
-    """Pass a request on to its service, and log it with the status of the response.
+    """Pass a request to its service, and log it together with the status of the response.
 
-    A request without credentials or without an IAM action isn't an AWS call, so it isn't logged.
+    Requests without credentials or without an IAM action aren't AWS calls, so they aren't logged.
     """
     response: http.Response = await dispatch(*request)
     status, *_ = response
@@ -69,9 +69,9 @@ def _find_action(
     query: dict[str, list[str]],
     *_: object,
 ) -> str | None:
-    """Find the IAM action of a request, or None if there isn't one.
+    """Return the IAM action that a request needs, or None if it isn't a request to AWS.
 
-    MiniStack knows the actions of all services except Personalize.
+    MiniStack can find the actions of all services except Personalize.
     """
     operation = find_operation(headers, path)
     if operation is not None:

@@ -1,4 +1,4 @@
-"""Caches boto3 clients that call the emulator with the credentials of a role."""
+"""Caches the boto3 clients with which emulated services call each other, using a role."""
 
 from functools import cache
 from threading import Lock
@@ -9,7 +9,7 @@ from botocore.config import Config
 
 from emulator.server.iam import Credentials
 
-# Retries and deadlines are up to the caller, and Lambda's Invoke may take 15 minutes.
+# Callers handle retries and timeouts themselves, and an invocation of Lambda may take 15 minutes.
 CONFIG = Config(
     parameter_validation=False,
     retries={"total_max_attempts": 1},
@@ -21,13 +21,13 @@ _LOCK = Lock()
 
 
 def get_client(service: str, region: str, credentials: Credentials) -> Any:  # noqa: ANN401  # the type depends on the service
-    """Return the cached boto3 client of a service, for example "lambda", or create it."""
-    # Without the lock, two threads could create the same client.
+    """Return a cached boto3 client for a service, for example "lambda"."""
+    # Without the lock, two threads could create the same client at the same time.
     with _LOCK:
         return _create_client(service, region_name=region, **credentials)
 
 
 @cache
 def _create_client(service: str, **session: Any) -> object:  # noqa: ANN401  # boto3.Session has more types
-    """Create a client in a new boto3 session with these arguments."""
+    """Create a client from a new boto3 session with the given arguments."""
     return boto3.Session(**session).client(service, config=CONFIG)  # type: ignore[call-overload]  # the overloads need a literal

@@ -1,7 +1,7 @@
-"""Corrects MiniStack's EventBridge: a target only gets events if its resource policy allows that.
+"""Corrects MiniStack's EventBridge: targets only get events if their resource policies allow it.
 
-The policy of a function, queue or topic must let `events.amazonaws.com` act on behalf of the rule.
-PutTargets rejects all other kinds of targets.
+The policy of a function, queue or topic must let `events.amazonaws.com` deliver events on behalf of
+the rule. PutTargets rejects all other kinds of targets.
 """
 
 import re
@@ -15,8 +15,8 @@ from emulator.server import call_log, functions, iam, ministack
 
 SERVICE = "events.amazonaws.com"
 
-# The target's service -> the IAM action that delivers an event to it, and a function that looks up
-# the target's resource policy and account.
+# The target's service -> the IAM action for delivering an event, and a function that returns the
+# target's resource policy and account.
 TARGETS: Mapping[str, tuple[str, Callable[[str], tuple[Any, str] | None]]] = {
     "lambda": ("lambda:InvokeFunction", lambda_svc.function_policy_for_arn),
     "sns": ("sns:Publish", sns.topic_policy_for_arn),
@@ -27,7 +27,7 @@ TARGET_ARN = re.compile(f"arn:[^:]+:({'|'.join(TARGETS)}):")
 
 @ministack.guard("events")
 def reject_unsupported_targets(call: ministack.Call) -> None:
-    """Reject PutTargets if a target isn't a function, queue or topic."""
+    """Reject PutTargets if any target isn't a function, queue or topic."""
     if call.operation != "PutTargets":
         return
 
@@ -48,18 +48,20 @@ def deliver_if_allowed(
     rule: dict[str, Any],
     view: object = None,
 ) -> None:
-    """Deliver an event to a target only if the target's resource policy allows it.
+    """Deliver an event to a target if the target's resource policy allows that.
 
-    A function must also have a role that Lambda may assume. MiniStack checks neither.
+    If the target is a function, Lambda must also be able to assume the function's role. MiniStack
+    would check neither.
     """
-    if _may_deliver(target["Arn"], rule["Arn"]):
+    if _authorize_delivery(target["Arn"], rule["Arn"]):
         deliver(target, event, rule, view)
 
 
-def _may_deliver(target_arn: str, rule_arn: str) -> bool:
-    """Return whether EventBridge may deliver a rule's events to a target.
+def _authorize_delivery(target_arn: str, rule_arn: str) -> bool:
+    """Check whether EventBridge may deliver a rule's events to a target.
 
-    A denial is added to the call log here, because there's no request that could be logged.
+    If it may not, the denied action is added to the call log. `log_call` doesn't do that, because
+    MiniStack delivers events without an API request.
     """
     action, find_policy = TARGETS[target_arn.split(":")[2]]
     policy, _account = find_policy(target_arn) or (None, "")

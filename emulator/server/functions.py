@@ -1,11 +1,11 @@
-"""Corrects MiniStack's Lambda: execution roles are enforced, and functions run as on AWS.
+"""Corrects MiniStack's Lambda: execution roles are enforced, and Python functions run as in AWS.
 
-MiniStack runs a function with any role, even with one that doesn't exist. On AWS, CreateFunction
-fails if Lambda can't assume the role. Invocations fail, too, but only when Lambda has to assume the
-role again, whereas the emulator checks the role at every invocation
+MiniStack runs functions with any role, even if the role doesn't exist. In AWS, CreateFunction fails
+if Lambda can't assume the role. Invocations also fail, but only once Lambda has to assume the role
+again, whereas the emulator checks the role at every invocation
 (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
 
-Python functions run under awslambdaric, AWS's own runtime client.
+Python functions run under awslambdaric, which is AWS's own runtime client.
 """
 
 import functools
@@ -31,17 +31,17 @@ CREATE_PATH = "/2015-03-31/functions"
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 ROLE_ERROR = "The role defined for the function cannot be assumed by Lambda."
 
-# MiniStack sends the headers and the body of an event separately, so Nagle's algorithm would delay
-# every event by 40 ms.
+# MiniStack sends the headers and the body of an event in separate packets, so Nagle's algorithm
+# would delay every event by 40 ms.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
-# MiniStack stops reading a function's log after 5 ms without a line, so it loses lines on a busy
-# machine. These are the seconds to wait for the first line, between two lines, and in total.
+# MiniStack stops reading a function's log if there's no line for 5 ms, so on a busy machine, lines
+# would be lost. These are the seconds to wait for the first line, between two lines and in total.
 lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.05, 0.05, 0.25)  # noqa: SLF001
 
 
 @ministack.guard("lambda")
 def reject_creation(call: ministack.Call) -> None:
-    """Reject CreateFunction if Lambda may not assume the execution role."""
+    """Reject CreateFunction if Lambda can't assume the execution role."""
     if call.method != "POST" or call.path.rstrip("/") != CREATE_PATH:
         return
 
@@ -53,18 +53,20 @@ def reject_creation(call: ministack.Call) -> None:
 
 @ministack.guard("lambda")
 def reject_invocation(call: ministack.Call) -> None:
-    """Reject Invoke if Lambda may no longer assume the function's execution role."""
+    """Reject Invoke if Lambda can no longer assume the function's execution role."""
     match = INVOKE_PATH.fullmatch(call.path)
     if match and not may_assume_role(unquote(match[1])):
         raise ApiError("AccessDeniedException", ROLE_ERROR, 403)
 
 
 def may_assume_role(name_or_arn: str) -> bool:
-    """Return whether Lambda may assume a function's execution role."""
+    """Return whether Lambda may assume a function's execution role.
+
+    Also return True if the function doesn't exist, because MiniStack has its own error for that.
+    """
     name = lambda_svc._resolve_request_scoped_name(name_or_arn)  # noqa: SLF001  # it knows all forms
     record = lambda_svc._functions.get(name)  # noqa: SLF001  # GetFunction would need a caller
     if record is None:
-        # The function doesn't exist, for which MiniStack has an error of its own.
         return True
 
     config = record["config"]
@@ -77,8 +79,8 @@ def read_reserved_concurrency(
 ) -> int | None:
     """Return a function's current reserved concurrency, or None if nothing is reserved.
 
-    MiniStack returns what was reserved when the invoked version was published. On AWS, the limit
-    applies to all versions of a function, so 0 also stops invocations that name a version
+    MiniStack would return the value from the time at which the invoked version was published. In
+    AWS, the current limit applies to all versions, so 0 also stops invocations of older versions
     (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
     """
     record = lambda_svc._functions.get(config["FunctionName"], {})  # noqa: SLF001  # see may_assume_role
@@ -90,10 +92,10 @@ def read_reserved_concurrency(
 def run_python(
     run: Callable[..., dict[str, Any]], function: dict[str, Any], *invocation: object
 ) -> dict[str, Any]:
-    """Run a Python function under awslambdaric, as a custom runtime of MiniStack.
+    """Run a Python function under awslambdaric, which MiniStack treats as a custom runtime.
 
-    Errors from MiniStack's own Python runner have no class and no stack trace, so they wouldn't
-    match any Retry or Catch of a state machine.
+    MiniStack's own Python runner reports errors without their class and stack trace, so the Retry
+    and Catch of a state machine wouldn't match them.
     """
     config = function["config"]
     if not config["Runtime"].startswith("python"):
@@ -113,14 +115,14 @@ def run_python(
 def raise_init_error(
     wait: Callable[..., None], worker: lambda_runtime.ProvidedWorker, *args: object
 ) -> None:
-    """Wait until awslambdaric has imported the function, or raise the error that it reports.
+    """Wait until awslambdaric has imported the function, or raise the import error that it reports.
 
-    MiniStack would report all of these errors as Runtime.Unknown.
+    MiniStack would report every import error as Runtime.Unknown.
     """
     try:
         wait(worker, *args)
     except RuntimeError as error:
-        details = worker._init_error  # noqa: SLF001  # the exception only contains a text
+        details = worker._init_error  # noqa: SLF001  # The exception has only a message.
         if details is None:
             raise
         raise lambda_runtime.ProvidedRuntimeError(
@@ -143,17 +145,17 @@ def _build_bootstrap(config: dict[str, Any]) -> str:
 
 @functools.lru_cache(maxsize=100)
 def _add_bootstrap(code_zip: bytes, script: str) -> bytes:
-    """Add the script that starts a function to its zip file."""
+    """Return a copy of a function's zip file with the script that starts the function."""
     buffer = io.BytesIO(code_zip)
     with zipfile.ZipFile(buffer, "a") as archive:
-        # ZipInfo has a fixed date, so the same code always gives the same zip file. MiniStack
-        # unpacks equal zip files only once.
+        # ZipInfo has a fixed timestamp, so the same code always results in the same zip file, which
+        # MiniStack then unpacks only once.
         archive.writestr(zipfile.ZipInfo("bootstrap"), script)
     return buffer.getvalue()
 
 
 def _find_log_group(config: dict[str, Any]) -> str:
-    """Return the name of the log group in a function's config, or Lambda's default."""
+    """Return a function's log group, either the configured one or Lambda's default."""
     default = f"/aws/lambda/{config['FunctionName']}"
     return str(config["LoggingConfig"].get("LogGroup", default))
 
@@ -167,14 +169,15 @@ def write_logs_if_allowed(
     Without the permission, the invocation goes on, but its log lines are lost
     (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html).
     """
-    if _may_write_logs(function.get("config", function)):
+    if _authorize_log_writes(function.get("config", function)):
         write(function, *args, **kwargs)
 
 
-def _may_write_logs(config: dict[str, Any]) -> bool:
-    """Return whether an execution role has all permissions to write a function's logs.
+def _authorize_log_writes(config: dict[str, Any]) -> bool:
+    """Check whether a function's execution role allows writing the function's logs.
 
-    A denial is added to the call log here, because MiniStack stores log lines without a request.
+    If it doesn't, the denied action is added to the call log. `log_call` doesn't do that, because
+    MiniStack stores log lines without an API request.
     """
     access_key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
     log_group = _find_log_group(config)
@@ -182,7 +185,7 @@ def _may_write_logs(config: dict[str, Any]) -> bool:
     stream_arn = f"{log_group_arn}:log-stream:1"
 
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    if log_group not in cloudwatch_logs._log_groups:  # noqa: SLF001  # an API call would need a caller
+    if log_group not in cloudwatch_logs._log_groups:  # noqa: SLF001  # The API would need a caller.
         actions.append("logs:CreateLogGroup")
 
     for action in actions:
@@ -198,8 +201,8 @@ def reject_web_page_requests(
 ) -> bool:
     """Parse a request to the Lambda Runtime API, and reject it if a web page could have sent it.
 
-    `Application` never sees these requests, because MiniStack opens a separate port for each
-    function process. Return whether the request is to be handled.
+    `Application` can't check these requests because MiniStack opens a separate port for each
+    function process. Return False if the request was invalid or rejected.
     """
     if not parse_request(handler):
         return False

@@ -12,25 +12,25 @@ Response = tuple[int, dict[str, str], bytes]
 """The status, headers and body of a response, as MiniStack's handlers return them."""
 REQUEST_ID_HEADER = b"x-amzn-requestid"
 NO_RESPONSE: Response = 0, {}, b""
-"""Stands for a response that a fault has lost. Nothing is sent, and the connection is closed."""
+"""Stands for a lost response: the connection is closed without sending anything."""
 
 
 def decode_headers(scope: HTTPScope) -> list[tuple[str, str]]:
-    """Decode the headers of a request, which ASGI passes as bytes."""
+    """Decode a request's headers, which are bytes in ASGI."""
     return [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
 
 
 def build_error(code: str, message: str, status: int = 400) -> Response:
-    """Build an error response like those of AWS services with a JSON protocol."""
+    """Build an error response like that of an AWS service with a JSON protocol."""
     headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
     return status, headers, json.dumps({"__type": code, "message": message}).encode()
 
 
 def filter_responses(send: ASGISendCallable) -> ASGISendCallable:
-    """Wrap ASGI's `send` so that every response has a request ID, but none has CORS headers.
+    """Wrap ASGI's `send` so that every response gets a request ID and loses its CORS headers.
 
-    With CORS headers, a web page could read the response. For NO_RESPONSE, the wrapper closes the
-    connection instead.
+    MiniStack adds CORS headers, which would allow any web page to read the response. For
+    NO_RESPONSE, the wrapper closes the connection without sending anything.
     """
 
     async def send_filtered(message: ASGISendEvent) -> None:
@@ -47,17 +47,17 @@ def filter_responses(send: ASGISendCallable) -> ASGISendCallable:
 async def _close_connection(send: ASGISendCallable) -> None:
     """Close a connection without sending a response.
 
-    ASGI has no message for this, so we need the hypercorn object that represents the request, of
-    which `send` is a method. This works with hypercorn 0.18.0.
+    ASGI has no message for that, so we have to ask hypercorn's own stream object, which `send` is a
+    method of. This works with hypercorn 0.18.0.
     """
     stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy doesn't know that it's a method
     await stream.send(StreamClosed(stream_id=stream.stream_id))
 
 
 def _filter_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Remove CORS headers, and add a request ID unless there is one.
+    """Remove CORS headers, and add a request ID if the response doesn't have one.
 
-    If several headers have the same name, only the last one is kept.
+    Of several headers with the same name, only the last one is kept.
     """
     by_name = {REQUEST_ID_HEADER: str(uuid.uuid4()).encode()}
     for name, value in headers:

@@ -1,18 +1,18 @@
 """Makes the IAM decisions that MiniStack doesn't make by itself.
 
-With `AUTH=true`, MiniStack authorizes every call to its own services. This module uses MiniStack's
-policy evaluator to answer three more questions:
+With `AUTH=true`, MiniStack authorizes every call to its own services. With MiniStack's policy
+evaluator, this module answers three more questions:
 
 - May a service assume a role?
 - May a caller perform an action that MiniStack doesn't check, for example one of Personalize?
 - Does a resource policy let a service act on behalf of another resource?
 
 The module also corrects SimulatePrincipalPolicy. The account's root user, whose access key is the
-account ID, may do everything.
+account ID, is allowed to do everything.
 
-Some permissions aren't enforced. Nothing in the emulator calls `xray:Put*` or `xray:GetSampling*`,
-and KMS keys aren't used. The actions with which a state machine delivers its logs, such as
-`logs:CreateLogDelivery`, are only checked when the state machine is created or updated.
+Some permissions aren't enforced. The emulator never calls `xray:Put*` or `xray:GetSampling*`, and
+doesn't use KMS keys. The log delivery actions of state machines, such as `logs:CreateLogDelivery`,
+are only checked when a state machine is created or updated.
 """
 
 import hashlib
@@ -29,11 +29,11 @@ from emulator.server import ministack
 Policy = Mapping[str, Any]
 """A policy document, parsed from JSON."""
 Query = Mapping[str, Any]
-"""The parameters of a request to IAM, each with a list of values."""
+"""The query parameters of an IAM request, each with a list of values."""
 
 
 class Credentials(TypedDict):
-    """The credentials of an assumed role, named like the arguments of boto3.Session."""
+    """The credentials of an assumed role, with the names of boto3.Session's arguments."""
 
     aws_access_key_id: str
     aws_secret_access_key: str
@@ -41,7 +41,7 @@ class Credentials(TypedDict):
 
 
 class AccessDeniedError(ClientError):
-    """A caller or a service may not perform an action. The message reads like AWS's."""
+    """Raised if a caller or service lacks a permission. The message is like AWS's."""
 
     def __init__(self, message: str) -> None:
         response: Any = {
@@ -53,7 +53,7 @@ class AccessDeniedError(ClientError):
 
 
 def find_caller_arn(access_key: str) -> str:
-    """Return the ARN of the caller with this access key, or the key itself if it's unknown."""
+    """Return the ARN of an access key's owner, or the access key itself if it's unknown."""
     identity = iam_evaluator.resolve_caller_identity(access_key)
     if not identity:
         return access_key
@@ -61,10 +61,12 @@ def find_caller_arn(access_key: str) -> str:
 
 
 def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: str) -> Credentials:
-    """Assume a role as a service that works on behalf of the resource `source_arn`.
+    """Assume a role as a service that acts on behalf of the resource `source_arn`.
 
-    `service` is a service principal, for example states.amazonaws.com. Raise AccessDeniedError
-    unless the role trusts it.
+    `service` is a service principal, for example states.amazonaws.com.
+
+    Raises:
+        AccessDeniedError: the role doesn't trust the service.
     """
     if not trusts(role_arn, service=service, source_arn=source_arn):
         raise AccessDeniedError(
@@ -86,9 +88,10 @@ def assume_role(role_arn: str, *, service: str, source_arn: str, session_name: s
 
 
 def _derive_credentials(session: str) -> Credentials:
-    """Derive a session's credentials from a string that identifies the session.
+    """Derive the credentials of a session from a string that identifies the session.
 
-    Equal sessions have equal credentials, which never expire, so that clients can be cached.
+    The same session always gets the same credentials, which never expire. That's what makes it
+    possible to cache clients.
     """
 
     def digest(purpose: str) -> str:
@@ -102,9 +105,9 @@ def _derive_credentials(session: str) -> Credentials:
 
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
-    """Return whether a service may assume a role on behalf of the resource `source_arn`.
+    """Return whether a role's trust policy lets a service assume it on behalf of `source_arn`.
 
-    A role that doesn't exist trusts nobody.
+    Return False if the role doesn't exist.
     """
     account = role_arn.split(":")[4]
     name = role_arn.rsplit("/", 1)[-1]
@@ -112,8 +115,8 @@ def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
     if role is None or role["Arn"] != role_arn:
         return False
 
-    # MiniStack's evaluator doesn't know service principals, but lets the account's root stand for
-    # any of them. So evaluate only the statements that name this service, as root.
+    # MiniStack's evaluator doesn't support service principals, but accepts the account's root user
+    # for any of them. So select the statements for this service, and evaluate those as root.
     statements = _select_service_statements(role["AssumeRolePolicyDocument"], service)
     root = f"arn:aws:iam::{account}:root"
     context = _build_context(root, "sts:AssumeRole", role_arn, source_arn)
@@ -121,10 +124,10 @@ def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
 
 
 def _select_service_statements(trust_policy: str, service: str) -> list[Policy]:
-    """Parse a trust policy, and return the statements whose principal includes the service."""
+    """Return the statements of a trust policy whose principal includes a service."""
     statements = json.loads(trust_policy)["Statement"]
     if not isinstance(statements, list):
-        statements = [statements]  # A policy's only statement needn't be in a list.
+        statements = [statements]  # A single statement doesn't have to be in a list.
 
     return [
         statement
@@ -140,10 +143,10 @@ def authorize(
     resource: str,
     conditions: Mapping[str, Any] | None = None,
 ) -> None:
-    """Raise AccessDeniedError unless a caller may perform an action on a resource.
+    """Raise AccessDeniedError unless a caller's policies allow an action on a resource.
 
-    `conditions` contains the values of the service's condition keys. The access key must have been
-    authenticated already.
+    `conditions` contains the values of the service's condition keys. The access key isn't checked
+    here, so the request must already be authenticated.
     """
     service = action.partition(":")[0]
     denial = iam_evaluator.enforce(
@@ -159,7 +162,7 @@ def authorize(
 
 
 def is_allowed(access_key: str, region: str, action: str, resource: str) -> bool:
-    """Return whether the caller with this access key may perform an action on a resource."""
+    """Return whether the policies of an access key's owner allow an action on a resource."""
     try:
         authorize(access_key, region, action, resource)
     except AccessDeniedError:
@@ -170,7 +173,7 @@ def is_allowed(access_key: str, region: str, action: str, resource: str) -> bool
 def is_service_allowed(
     policy: Policy | None, service: str, action: str, resource: str, source_arn: str
 ) -> bool:
-    """Return whether a resource policy allows a service an action on behalf of `source_arn`."""
+    """Return whether a resource policy allows an action of a service on behalf of `source_arn`."""
     if policy is None:
         return False
     context = _build_context(service, action, resource, source_arn)
@@ -181,9 +184,9 @@ def is_service_allowed(
 def _build_context(
     principal: str, action: str, resource: str, source_arn: str
 ) -> iam_evaluator.EvalContext:
-    """Build the evaluator's context for a call that a service makes on behalf of `source_arn`.
+    """Build the evaluation context for a service that acts on behalf of `source_arn`.
 
-    The evaluator expects condition keys in lower case.
+    MiniStack's evaluator expects condition keys in lower case.
     """
     return iam_evaluator.EvalContext(
         principal_arn=principal,
@@ -201,9 +204,9 @@ def _build_context(
 
 @ministack.replace(iam, "_extract_simulate_params")
 def pass_whole_query(extract: Callable[..., Any], query: Query) -> tuple[list[str], Query]:
-    """Pass the whole query of SimulatePrincipalPolicy on to `simulate_actions`.
+    """Pass the whole query of SimulatePrincipalPolicy to `simulate_actions`.
 
-    MiniStack would only pass on the actions and the first resource.
+    MiniStack would only pass the actions and the first resource.
     """
     actions, *_ = extract(query)
     return actions, query
@@ -211,10 +214,10 @@ def pass_whole_query(extract: Callable[..., Any], query: Query) -> tuple[list[st
 
 @ministack.replace(iam, "_build_simulate_results_real")
 def simulate_actions(_build: object, actions: list[str], query: Query, *caller: Any) -> str:  # noqa: ANN401  # as in MiniStack
-    """Evaluate each action on all resources, and return the results as XML.
+    """Simulate each action on all resources, and return the decisions as XML.
 
-    MiniStack would only evaluate the first resource, and ignore context entries and permissions
-    boundaries. Here, only the first context entry counts.
+    MiniStack would only consider the first resource, and would ignore context entries and
+    permissions boundaries. This function considers only the first context entry.
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
     principal, account, policies = caller
@@ -238,7 +241,7 @@ def simulate_actions(_build: object, actions: list[str], query: Query, *caller: 
 def _build_simulation_contexts(
     principal: str, account: str, action: str, query: Query
 ) -> Iterator[iam_evaluator.EvalContext]:
-    """Yield the evaluator's context for each resource in the query, or for `*` if it has none."""
+    """Yield the evaluation context for each resource in a query, or for `*` if there are none."""
     key_field = "ContextEntries.member.1.ContextKey"
     context_key = query.get(f"{key_field}Name", [""])[0]
     context_value = query.get(f"{key_field}Values.member.1", [""])[0]
@@ -257,7 +260,7 @@ def _build_simulation_contexts(
 
 
 def _combine_decisions(decisions: set[str]) -> str:
-    """Return the most restrictive of several decisions, as SimulatePrincipalPolicy spells it."""
+    """Return the most restrictive of several decisions, spelled as in SimulatePrincipalPolicy."""
     if "Deny" in decisions:
         return "explicitDeny"
     if decisions == {"Allow"}:
@@ -267,11 +270,11 @@ def _combine_decisions(decisions: set[str]) -> str:
 
 @ministack.replace(iam_actions, "extract_resource_arn")
 def find_resource_arn(extract: Callable[..., str], service: str, *call: Any) -> str:  # noqa: ANN401  # as in MiniStack
-    """Return the ARN of the resource on which the caller needs a permission.
+    """Return the ARN of the resource that the caller needs a permission for.
 
-    MiniStack gets two cases wrong. For a schedule, it returns `schedule/default/NAME`, even if the
-    call names another group. For SimulatePrincipalPolicy, it returns `*`, which a policy that names
-    roles or users doesn't allow.
+    This corrects MiniStack in two cases. For a schedule, MiniStack returns `schedule/default/NAME`,
+    even if the schedule is in another group. For SimulatePrincipalPolicy, it returns `*`, so a
+    policy that only allows certain roles or users wouldn't be enough.
     """
     query: dict[str, list[str]] = call[4]
     if service == "iam" and "PolicySourceArn" in query:

@@ -1,10 +1,10 @@
 """Recognizes requests that a web page in the user's browser could have sent to the emulator.
 
-The emulator's access key is public, and it runs the code of Lambda functions. So any web page that
-can send requests to it could run code on this machine. A page could either send them to 127.0.0.1,
-or to its own host name after making that resolve to 127.0.0.1 (DNS rebinding). But browsers send
-headers that say which host they think they're talking to, and which page made them do so. No AWS
-client sends these headers with such values.
+The emulator's access key is public, and the emulator runs the code of Lambda functions. So a web
+page that can send requests to the emulator could run any code on this machine. The page could send
+requests to 127.0.0.1, or to its own host name after making that name resolve to 127.0.0.1 (DNS
+rebinding). To prevent this, we check the headers in which browsers send the host name and the
+origin of the page. AWS clients don't send these headers with the values that we refuse.
 """
 
 import re
@@ -17,9 +17,9 @@ WEB_PAGE_HINT = "the emulator answers no web page, use an AWS SDK, the AWS CLI o
 
 
 def explain_refusal(method: str, headers: Iterable[tuple[str, str]], port: int) -> str | None:
-    """Explain why a request is refused. Return None if no web page could have sent it.
+    """Explain why a request is refused, or return None if no web page could have sent it.
 
-    `port` is where the request arrived.
+    `port` is the port at which the request arrived.
     """
     values_by_name: dict[str, list[str]] = defaultdict(list)
     for name, value in headers:
@@ -37,7 +37,7 @@ def explain_refusal(method: str, headers: Iterable[tuple[str, str]], port: int) 
     if origins:
         return f"the request has the Origin {origins[0]!r}; {WEB_PAGE_HINT}"
 
-    # Browsers send "none" if the user has typed the address.
+    # Browsers send "none" if the user typed the address.
     sites = values_by_name["sec-fetch-site"]
     if sites and sites != ["none"]:
         return f"the request has the header Sec-Fetch-Site: {sites[0]}; {WEB_PAGE_HINT}"
@@ -48,7 +48,7 @@ def explain_refusal(method: str, headers: Iterable[tuple[str, str]], port: int) 
 
 
 def _is_own_address(hosts: list[str], port: int) -> bool:
-    """Return True if there's exactly one Host header, and it names this machine and port."""
+    """Return True if there's exactly one Host header and it names this machine and port."""
     if len(hosts) != 1:
         return False
 

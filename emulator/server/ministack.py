@@ -1,12 +1,12 @@
-"""Decorators with which the emulator's code replaces or precedes MiniStack's.
+"""Decorators that replace functions of MiniStack or run before its handlers.
 
-MiniStack has a *handler* for each service, which responds to its calls. A *guard* is a function of
-ours that sees a call before the handler does. The modules in this folder use these decorators to
-correct MiniStack's services, and do so as soon as they're imported.
+MiniStack has a *handler* for each service, which responds to all calls. A *guard* is one of our
+functions, which is called before the handler. The modules in this folder correct MiniStack's
+services with these decorators, which take effect when a module is imported.
 
-All of this was written for ministack 1.5.33. None of what the emulator reads or replaces there is a
-public interface, so any release may move it. Then either the emulator won't start, or a test of the
-service will fail.
+This was written for ministack 1.5.33. Nothing that the emulator reads or replaces in MiniStack is
+a public interface, so any release may change it. In that case, the emulator doesn't start, or a
+test of the affected service fails.
 """
 
 import functools
@@ -21,7 +21,7 @@ from emulator.server import http
 from emulator.server.http import Response
 
 Guard = Callable[["Call"], Response | None]
-"""Returns a response, or None to leave the call to MiniStack's handler."""
+"""A function that returns a response, or None to leave the call to MiniStack's handler."""
 
 SERVICE_HANDLERS = app.SERVICE_HANDLERS
 
@@ -37,21 +37,21 @@ class Call(NamedTuple):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The JSON object in the request body, which is {} if there's no body."""
+        """The JSON object in the request body, or {} if there's no body."""
         document: dict[str, Any] = json.loads(self.body or b"{}")
         return document
 
     @property
     def operation(self) -> str:
-        """The operation that the X-Amz-Target header names, or "" if there's no such header."""
+        """The operation in the X-Amz-Target header, or "" if there's no such header."""
         return self.headers.get("x-amz-target", "").rpartition(".")[2]
 
 
 def guard(service: str) -> Callable[[Guard], Guard]:
-    """Call the decorated function before MiniStack's handler, for every call to a service.
+    """Make the decorated function see every call to a service before MiniStack's handler does.
 
-    The function may respond to the call, raise ApiError to reject it, or return None to leave it to
-    the handler.
+    The function can return a response, raise ApiError to reject the call, or return None to leave
+    the call to the handler.
     """
 
     def decorate(function: Guard) -> Guard:
@@ -70,9 +70,10 @@ def guard(service: str) -> Callable[[Guard], Guard]:
 
 
 def replace(owner: object, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Replace a function with the decorated one, which gets the original as its first argument.
+    """Replace a function of MiniStack with the decorated one.
 
-    `owner` is the module or class that has the function.
+    The decorated function gets the original function as its first argument. `owner` is the module
+    or class that contains the original function.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:

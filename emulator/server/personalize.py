@@ -1,10 +1,10 @@
 """Adds Amazon Personalize to MiniStack, which checks the signatures of requests.
 
-Personalize has several APIs. A request to `personalize` has the header X-Amz-Target, and a request
-to `personalize-runtime` or `personalize-events` is recognized by its path.
+Personalize has several APIs. Requests to `personalize` have the header X-Amz-Target, and those to
+`personalize-runtime` and `personalize-events` are recognized by their paths.
 
-The caller's policies must allow every action on every resource. If a request contains a role, the
-caller needs iam:PassRole for it, and Personalize must be allowed to assume it.
+The caller's policies must allow the action on each resource. If a request contains a role, the
+caller also needs iam:PassRole for that role, and the role must trust Personalize.
 """
 
 import asyncio
@@ -40,19 +40,19 @@ class Operation(NamedTuple):
 
 
 def mount(personalize: Personalize) -> None:
-    """Make `personalize` the handler for requests that are signed for Personalize."""
+    """Make `personalize` handle all requests that are signed for Personalize."""
 
     async def respond(*fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
         return await _respond(personalize, ministack.Call(*fields))
 
-    # There's no pattern for the runtime's paths, because a request to S3 could have the same path.
-    # The signature tells them apart.
+    # MiniStack must recognize requests to the runtime API by their signature. A pattern for their
+    # paths would also match some requests to S3.
     router.SERVICE_PATTERNS["personalize"] = {"target_prefixes": [TARGET_PREFIX]}
     ministack.SERVICE_HANDLERS["personalize"] = respond
 
 
 async def _respond(personalize: Personalize, call: ministack.Call) -> http.Response:
-    """Perform a call in a thread, because it may wait for S3, which this process serves as well."""
+    """Perform a call in a thread, because it may wait for S3, which runs in this process, too."""
     operation = find_operation(call.headers, call.path)
     if operation is None:
         message = f"{call.path} is not supported by this emulator of Personalize"
@@ -68,7 +68,7 @@ async def _respond(personalize: Personalize, call: ministack.Call) -> http.Respo
 
 
 def find_operation(headers: Mapping[str, str], path: str) -> Operation | None:
-    """Return the operation that a request calls, or None if Personalize doesn't have it."""
+    """Return the Personalize operation that a request calls, or None for any other request."""
     target = headers.get("x-amz-target", "")
     if target.startswith(TARGET_PREFIX):
         return Operation(CONTROL_SERVICE, target.removeprefix(TARGET_PREFIX))
@@ -79,7 +79,7 @@ def find_operation(headers: Mapping[str, str], path: str) -> Operation | None:
 
 @functools.cache
 def _map_paths() -> dict[str, Operation]:
-    """Map the request paths of `personalize-runtime` and `personalize-events` to operations."""
+    """Map each request path of `personalize-runtime` and `personalize-events` to its operation."""
     operations = {}
     for service in (RUNTIME_SERVICE, EVENTS_SERVICE):
         model = load_service_model(service)
@@ -90,9 +90,9 @@ def _map_paths() -> dict[str, Operation]:
 
 
 def authorize(caller: Caller, action: str, resource_arns: list[str]) -> None:
-    """Reject a request unless its caller may perform an action on every resource.
+    """Reject a request unless the caller may perform an action on all of the resources.
 
-    For iam:PassRole, Personalize must also be allowed to assume the role.
+    For iam:PassRole, these are roles, each of which must also trust Personalize.
     """
     is_pass_role = action == "iam:PassRole"
     conditions = None
@@ -111,8 +111,8 @@ def authorize(caller: Caller, action: str, resource_arns: list[str]) -> None:
 
 
 def build_job_arn(region: str, account: str) -> str:
-    """Return the `aws:SourceArn` that policies see when Personalize runs a job.
+    """Build the value of `aws:SourceArn` for policies when Personalize runs a job.
 
-    It's always the ARN of an import job in the account, even for a batch job.
+    The emulator always uses the ARN of an import job, even for a batch job.
     """
     return f"arn:aws:personalize:{region}:{account}:dataset-import-job/import"

@@ -1,8 +1,8 @@
 """Reads and writes S3 objects for Personalize's jobs, with the permissions of each job's role.
 
-The role must trust `personalize.amazonaws.com`. It must also allow `s3:ListBucket`, `s3:GetObject`
-and, for the output of a batch job, `s3:PutObject`, which MiniStack checks for each object. The
-bucket policy must allow the service the same actions
+The role must trust `personalize.amazonaws.com` and allow `s3:ListBucket`, `s3:GetObject` and, for
+the output of a batch job, `s3:PutObject`. MiniStack checks these permissions for each object. The
+bucket policy must allow Personalize the same actions
 (https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-s3-access.html).
 """
 
@@ -24,7 +24,7 @@ MISSING_CODES = {"NoSuchBucket", "NoSuchKey", "404"}
 
 
 class JobObjects:
-    """Access to S3 for the jobs of one region. Each call uses the role of a job."""
+    """S3 access for the jobs of one region. Each method takes the role of the job that needs it."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -32,7 +32,8 @@ class JobObjects:
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """List the keys in a bucket that begin with a prefix.
 
-        Raise JobFailed if a policy doesn't allow that, or if the bucket doesn't exist.
+        Raises:
+            JobFailed: the bucket doesn't exist, or a policy doesn't allow listing it.
         """
         with self._open_client(role_arn, "s3:ListBucket", bucket) as s3_client:
             paginator = s3_client.get_paginator("list_objects_v2")
@@ -40,13 +41,13 @@ class JobObjects:
             return [listed["Key"] for page in pages for listed in page.get("Contents", [])]
 
     def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Read an object. Raise JobFailed if it doesn't exist, or if a policy doesn't allow it."""
+        """Read an object. Raise JobFailed if it doesn't exist or a policy doesn't allow that."""
         with self._open_client(role_arn, "s3:GetObject", bucket, f"/{key}") as s3_client:
             content: bytes = s3_client.get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
 
     def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
-        """Write an object. Raise JobFailed if a policy doesn't allow it."""
+        """Write an object. Raise JobFailed if a policy doesn't allow that."""
         with self._open_client(role_arn, "s3:PutObject", bucket, f"/{key}") as s3_client:
             s3_client.put_object(Bucket=bucket, Key=key, Body=content)
 
@@ -54,10 +55,11 @@ class JobObjects:
     def _open_client(
         self, role_arn: str, action: str, bucket: str, path: str = ""
     ) -> Iterator[Any]:
-        """Check the bucket policy for an action, then yield an S3 client with the job's role.
+        """Provide an S3 client with the job's role, after checking the bucket policy for an action.
 
-        Raise JobFailed if the policy doesn't allow the action, and turn errors from AWS in the
-        block into JobFailed, too.
+        Raises:
+            JobFailed: the bucket policy doesn't allow the action, or a call in the `with` block
+                fails.
         """
         account = role_arn.split(":")[4]
         resource_arn = f"arn:aws:s3:::{bucket}{path}"
@@ -80,8 +82,8 @@ class JobObjects:
 def _check_bucket_policy(
     account: str, bucket: str, action: str, resource_arn: str, job_arn: str
 ) -> None:
-    """Raise JobFailed unless the bucket policy allows Personalize an action."""
-    document = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy would need a caller
+    """Raise JobFailed unless the bucket policy lets Personalize perform an action."""
+    document = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy would need a caller.
     policy = json.loads(document or "null")
     if not iam.is_service_allowed(policy, SERVICE, action, resource_arn, job_arn):
         raise JobFailed(

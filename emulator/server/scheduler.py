@@ -1,15 +1,15 @@
 """Fires the schedules of EventBridge Scheduler, which MiniStack only stores.
 
-A *slot* is a time at which a schedule is due (`slots.py`). A *delivery* starts the schedule's
-target for a slot: a state machine or a function. *Context attributes*, such as the scheduled time,
-replace placeholders like `<aws.scheduler.scheduled-time>` in the target's input.
+A *slot* is a time at which a schedule is due (`slots.py`). A *delivery* starts a schedule's target,
+which is a state machine or a function, for one slot. *Context attributes*, such as the scheduled
+time, replace placeholders like `<aws.scheduler.scheduled-time>` in the target's input.
 
 A delivery assumes the schedule's role, whose trust policy sees the ARN of the schedule **group** as
-`aws:SourceArn`. The schedule and the slot determine the name of the execution, so that a second
-delivery for a slot doesn't start a second execution. There's only one attempt, and if it fails, the
-event is sent to the dead-letter queue, also with the schedule's role.
+`aws:SourceArn`. The execution's name is derived from the schedule and the slot, so that a repeated
+delivery doesn't start a second execution. A failed delivery isn't retried. Instead, the event goes
+to the dead-letter queue, also with the schedule's role.
 
-Like on AWS, a schedule can't be created or updated if its role doesn't trust Scheduler, or if its
+As in AWS, a schedule can't be created or updated if its role doesn't trust Scheduler, or if its
 expression is invalid.
 """
 
@@ -39,15 +39,16 @@ Schedule = dict[str, Any]
 
 
 def start() -> None:
-    """Start a thread that fires the schedules of all accounts and regions when they're due."""
+    """Start a thread that fires the schedules of all accounts and regions whenever they're due."""
     threading.Thread(target=_fire_due_schedules, daemon=True, name="scheduler").start()
 
 
 def fire(request: dict[str, Any]) -> dict[str, str]:
-    """Fire a schedule at once, as the control `fire` of `admin.py`.
+    """Fire a schedule at once. This implements the control `fire` (see `admin.py`).
 
-    Raise LookupError if the schedule doesn't exist or is disabled, and ClientError if its target
-    can't be started.
+    Raises:
+        LookupError: the schedule doesn't exist or is disabled.
+        ClientError: the schedule's target can't be started.
     """
     name = request["schedule"]
     group = request.get("group", "default")
@@ -64,8 +65,10 @@ def fire(request: dict[str, Any]) -> dict[str, str]:
 def _deliver(schedule: Schedule, slot: dt.datetime) -> str:
     """Start a schedule's target for a slot, and return the ARN of the execution or function.
 
-    Scheduler doesn't wait for the target to finish. If it can't be started, send the event to the
-    dead-letter queue and raise ClientError.
+    This doesn't wait for the target to finish.
+
+    Raises:
+        ClientError: the target can't be started. The event is in the dead-letter queue, if any.
     """
     context_attributes = _build_context_attributes(schedule, slot)
     payload = str(schedule["Target"].get("Input", "{}"))
@@ -81,7 +84,10 @@ def _deliver(schedule: Schedule, slot: dt.datetime) -> str:
 
 
 def _start_target(schedule: Schedule, execution_id: str, payload: str) -> str:
-    """Invoke a schedule's function or start its state machine, with the schedule's role."""
+    """Invoke a schedule's function or start its state machine, using the schedule's role.
+
+    Return the ARN of the function or of the execution.
+    """
     target_arn = str(schedule["Target"]["Arn"])
     if target_arn.split(":")[2] == "lambda":
         lambda_client = _get_role_client("lambda", schedule, execution_id)
@@ -89,7 +95,8 @@ def _start_target(schedule: Schedule, execution_id: str, payload: str) -> str:
         return target_arn
 
     states_client = _get_role_client("stepfunctions", schedule, execution_id)
-    # A second delivery for the slot has the same name, so it doesn't start a second execution.
+    # StartExecution is idempotent: a repeated delivery has the same name and input, so it doesn't
+    # start a second execution.
     execution = states_client.start_execution(
         stateMachineArn=target_arn, name=execution_id, input=payload
     )
@@ -97,9 +104,9 @@ def _start_target(schedule: Schedule, execution_id: str, payload: str) -> str:
 
 
 def _fire_due_schedules() -> None:
-    """Poll for due deliveries forever, and start each of them in a thread.
+    """Poll for due deliveries forever, and run each delivery in its own thread.
 
-    If a delivery fails, the error is in the server's log.
+    The error of a failed delivery ends up in the server's log.
     """
     since = dt.datetime.now(dt.UTC)
     while True:
@@ -113,11 +120,11 @@ def _fire_due_schedules() -> None:
 def _send_to_dead_letter_queue(
     schedule: Schedule, context_attributes: dict[str, str], payload: str, error: ClientError
 ) -> None:
-    """Send an event that couldn't be delivered to the schedule's dead-letter queue."""
+    """Send an undeliverable event to the schedule's dead-letter queue."""
     account, queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
     message_attributes = _describe_failure(schedule, context_attributes, error)
 
-    with suppress(ClientError):  # The caller is about to raise the original error.
+    with suppress(ClientError):  # The caller raises the original error.
         sqs = _get_role_client("sqs", schedule, context_attributes["execution-id"])
         sqs.send_message(
             QueueUrl=f"{sqs.meta.endpoint_url}/{account}/{queue_name}",
@@ -130,11 +137,12 @@ def _send_to_dead_letter_queue(
 
 
 def _get_role_client(service: str, schedule: Schedule, session_name: str) -> Any:  # noqa: ANN401  # as in clients.py
-    """Assume a schedule's role, and return a client that uses it.
+    """Return a client with the credentials of a schedule's role.
 
-    Raise AccessDeniedError if the role doesn't trust Scheduler.
+    Raises:
+        AccessDeniedError: the role doesn't trust Scheduler.
     """
-    # The ARN of a schedule ends with /GROUP/NAME, and that of its group with /GROUP.
+    # A schedule's ARN ends with /GROUP/NAME, and the group's ARN ends with /GROUP.
     group_arn = schedule["Arn"].rpartition("/")[0].replace(":schedule/", ":schedule-group/")
     credentials = iam.assume_role(
         schedule["Target"]["RoleArn"],
@@ -149,7 +157,7 @@ def _get_role_client(service: str, schedule: Schedule, session_name: str) -> Any
 def _describe_failure(
     schedule: Schedule, context_attributes: dict[str, str], error: ClientError
 ) -> dict[str, str]:
-    """Return the attributes that Scheduler adds to a message in a dead-letter queue."""
+    """Build the message attributes with which Scheduler explains a failure in the queue."""
     return {
         "ERROR_CODE": error.response["Error"]["Code"],
         "ERROR_MESSAGE": error.response["Error"]["Message"],
@@ -164,9 +172,9 @@ def _describe_failure(
 
 
 def _build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str, str]:
-    """Return the value of each `<aws.scheduler.NAME>`.
+    """Map the NAME in each placeholder `<aws.scheduler.NAME>` to its value.
 
-    The values are the same for every delivery for a slot.
+    A repeated delivery for the same slot gets the same values.
     """
     scheduled_time = slot.strftime("%Y-%m-%dT%H:%M:%SZ")
     execution_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{schedule['Arn']} {scheduled_time}")
@@ -181,10 +189,10 @@ def _build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str
 def find_due_deliveries(
     since: dt.datetime, now: dt.datetime
 ) -> Iterator[tuple[Schedule, dt.datetime]]:
-    """Yield pairs of a schedule and a slot that became due after `since`, up to `now`.
+    """Yield each schedule with each of its slots that became due after `since` and up to `now`.
 
-    A schedule that was created or updated after `since` starts with its first slot. That can be a
-    fraction of a second before the update, because a slot is in whole seconds.
+    If a schedule was created or updated after `since`, its first slot can be a fraction of a second
+    earlier than the update because slots are in whole seconds. Such a slot is also due.
     """
     for schedule in _list_schedules():
         changed_at = schedule["LastModificationDate"]
@@ -207,7 +215,7 @@ def _list_schedules() -> list[Schedule]:
 
 
 def _find_schedule(name: str, group: str) -> Schedule:
-    """Find a schedule in any account and region. Raise LookupError if there's none."""
+    """Find a schedule in any account and region. Raise LookupError if it doesn't exist."""
     for schedule in _list_schedules():
         if schedule["Name"] == name and schedule["GroupName"] == group:
             return schedule
@@ -216,15 +224,15 @@ def _find_schedule(name: str, group: str) -> Schedule:
 
 @ministack.replace(scheduler, "start_scheduler")
 def disable_ministack_scheduler(_start: Callable[[], None]) -> None:
-    """Keep MiniStack from firing schedules itself.
+    """Prevent MiniStack from firing schedules itself.
 
-    It would neither check their roles nor fill in context attributes.
+    MiniStack would neither check the roles of schedules nor fill in context attributes.
     """
 
 
 @ministack.guard("scheduler")
 def remove_all_named_tags(call: ministack.Call) -> http.Response | None:
-    """Respond to UntagResource, because MiniStack would only remove the first of several tags."""
+    """Handle UntagResource here, because MiniStack would only remove the first of several tags."""
     if call.method != "DELETE" or not call.path.startswith("/tags/"):
         return None
 
@@ -245,7 +253,7 @@ def reject_schedule(call: ministack.Call) -> None:
 
 
 def _find_problem(schedule: Schedule) -> str | None:
-    """Return the first reason to reject a schedule, or None if there's none."""
+    """Return the first reason to reject a schedule, or None if it's fine."""
     target = schedule["Target"]
     group_name = schedule.get("GroupName", "default")
     group_arn = f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/{group_name}"
@@ -260,7 +268,7 @@ def _find_problem(schedule: Schedule) -> str | None:
     if schedule.keys() & {"StartDate", "EndDate"}:
         return "StartDate and EndDate are not supported by this emulator"
 
-    # An invalid expression raises ValueError as soon as it's evaluated.
+    # Calculate a slot, because an invalid expression or time zone raises ValueError then.
     try:
         slots.find_next_slot({**schedule, "LastModificationDate": time.time()})
     except ValueError as error:

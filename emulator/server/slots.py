@@ -1,9 +1,9 @@
 """Calculates when a schedule of EventBridge Scheduler is due, from its rate or cron expression.
 
-A schedule with `rate()` is due as soon as it's created or updated, and then again after each
-interval, where a day always has 24 hours. A schedule with `cron()` is due when the expression
-matches the local time in the schedule's time zone. It skips a local time that doesn't exist because
-of daylight saving time, and is due only once if a local time occurs twice
+A schedule with `rate()` is due as soon as it's created or updated, and then once per interval. A
+day always has 24 hours. A schedule with `cron()` is due when the expression matches the local time
+in the schedule's time zone. When daylight saving time begins, local times that don't exist are
+skipped. When it ends, a local time that occurs twice only counts once
 (https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html).
 """
 
@@ -19,20 +19,23 @@ RATE = re.compile(r"rate\(\s*([1-9]\d*) (minute|hour|day)s?\s*\)")
 CRON = re.compile(r"cron\(\s*(.*?)\s*\)")
 
 Timing = Mapping[str, Any]
-"""The fields of a schedule that determine when it's due. Times are Unix timestamps."""
+"""The fields that determine when a schedule is due. Times are Unix timestamps."""
 
 
 def find_next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datetime | None:
-    """Return the next time after `after` at which a schedule is due, in UTC and whole seconds.
+    """Return the first time later than `after` at which a schedule is due, in UTC.
 
-    Without `after`, that may be the time of the schedule's last update itself. Return None if the
-    schedule is never due again. Raise ValueError if Scheduler would reject the expression or the
-    time zone, and for at() and LW, which the emulator doesn't support.
+    Without `after`, return the first time since the schedule was created or last updated, which may
+    be the time of the update itself. Return None if the schedule is never due again.
+
+    Raises:
+        ValueError: Scheduler would reject the expression or the time zone, or the expression
+            contains at() or LW, which the emulator doesn't support.
     """
     changed_at = dt.datetime.fromtimestamp(int(timing["LastModificationDate"]), dt.UTC)
     if after is None:
         after = changed_at - dt.timedelta(microseconds=1)
-    zone = _find_zone(timing)  # Even for a rate, it has to be valid.
+    zone = _find_zone(timing)  # The time zone has to be valid, even though rate() doesn't use it.
 
     expression = timing["ScheduleExpression"]
     if rate := RATE.fullmatch(expression):
@@ -45,14 +48,14 @@ def find_next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datet
 
 
 def _explain_refusal(expression: str) -> str:
-    """Say whether an expression is invalid, or valid but not supported by the emulator."""
+    """Explain that an expression is invalid or, for at(), that the emulator doesn't support it."""
     if expression.startswith("at("):
         return f"{expression} is not supported by this emulator, only rate() and cron()"
     return f"Invalid Schedule Expression {expression}."
 
 
 def _find_zone(timing: Timing) -> ZoneInfo:
-    """Return a schedule's time zone, which is UTC by default."""
+    """Return a schedule's time zone, by default UTC. Raise ValueError if it doesn't exist."""
     zone_name = timing.get("ScheduleExpressionTimezone") or "UTC"
     try:
         return ZoneInfo(zone_name)
@@ -63,7 +66,7 @@ def _find_zone(timing: Timing) -> ZoneInfo:
 def _find_next_rate_slot(
     first_slot: dt.datetime, interval: dt.timedelta, after: dt.datetime
 ) -> dt.datetime:
-    """Return the first slot after `after`, given that slots are one interval apart."""
+    """Return the first slot later than `after`, given that there's one slot per interval."""
     if after < first_slot:
         return first_slot
 
@@ -74,18 +77,19 @@ def _find_next_rate_slot(
 def _find_next_cron_slot(
     fields: list[str], zone: ZoneInfo, after: dt.datetime
 ) -> dt.datetime | None:
-    """Return the first slot after `after` in UTC, or None if the expression never matches again.
+    """Return the first slot later than `after`, or None if the expression never matches again.
 
-    The cron library only supports UTC, so we pass it local times and pretend that they're UTC.
+    The cron library only supports UTC, so we pass it local times as if they were UTC times, and
+    convert its results to real UTC times.
     """
     cron = _parse_cron(fields)
 
-    # Start one hour early, because the clocks may have gone back in the meantime.
+    # Start one hour early because the clocks may have just been set back.
     local_time = after.astimezone(zone).replace(tzinfo=dt.UTC) - dt.timedelta(hours=1)
     while (local_time := cron.occurrence(local_time).next()) is not None:
         slot: dt.datetime = local_time.replace(tzinfo=zone).astimezone(dt.UTC)
 
-        # If daylight saving time skips a local time, converting it to UTC and back changes it.
+        # A local time that doesn't exist is different after a conversion to UTC and back.
         is_skipped = slot.astimezone(zone).replace(tzinfo=dt.UTC) != local_time
         if slot > after and not is_skipped:
             return slot
@@ -95,7 +99,7 @@ def _find_next_cron_slot(
 def _parse_cron(fields: list[str]) -> AwsCroniter:
     """Parse the fields of a cron expression. Raise ValueError if the expression is invalid."""
     if fields[4:5] == ["L"]:
-        fields[4] = "SAT"  # The library accepts L as the day of the week, but never finds a match.
+        fields[4] = "SAT"  # The library accepts L, the last day of the week, but never matches it.
     expression = " ".join(fields)
     try:
         return AwsCroniter(expression)

@@ -1,11 +1,11 @@
 """Adds Step Functions to MiniStack: executions in real time, with the state machine's role.
 
 MiniStack authenticates and authorizes each call, for example `states:StartExecution` on the state
-machine, or `states:DescribeExecution` on the execution. Tasks invoke functions with the execution
-role of the state machine, which must trust Step Functions.
+machine or `states:DescribeExecution` on the execution. Tasks invoke functions with the state
+machine's execution role, which must trust Step Functions.
 
-`emulator/states` has the API and the interpreter. It leaves the clock, the threads and the function
-calls to a *host*, which is implemented here.
+The API and the interpreter are in `emulator/states`. They leave the clock, the threads and the
+function calls to a *host*, which this module implements.
 """
 
 import asyncio
@@ -40,16 +40,16 @@ LOG_DELIVERY_ACTIONS = (
     "logs:DescribeResourcePolicies",
     "logs:DescribeLogGroups",
 )
-"""The actions that the execution role of a state machine needs to write logs:
+"""The actions that a state machine's execution role needs if the state machine writes logs:
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html"""
 
 
 class StepFunctions:
-    """Handles the calls to Step Functions, and is the host that runs the executions."""
+    """Handles calls to Step Functions, and runs the executions as their host."""
 
     def __init__(self) -> None:
         self._service = Service(self)
-        # These two methods of a host already exist in Python.
+        # For these two methods of a host, Python already has the implementation.
         self.event = threading.Event
         self.uniform = random.uniform
 
@@ -58,7 +58,7 @@ class StepFunctions:
         ministack.SERVICE_HANDLERS["states"] = self._respond
 
     async def _respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
-        """Respond to a call that MiniStack has authorized."""
+        """Respond to a call that MiniStack has already authorized."""
         call = ministack.Call(*fields)
         region = get_region()
         scope = f"{region}:{get_account_id()}"
@@ -70,20 +70,21 @@ class StepFunctions:
 
         return await asyncio.to_thread(respond, perform, "stepfunctions", call.body)
 
-    # The host of the executions
+    # The methods of a host
 
     def now(self) -> dt.datetime:
         """Return the current time in UTC."""
         return dt.datetime.now(dt.UTC)
 
     def start(self, work: Callable[[], None], execution_arn: str) -> None:
-        """Start a thread that does some work for an execution."""
+        """Run some work of an execution in a new thread."""
         threading.Thread(target=work, name=execution_arn, daemon=True).start()
 
     def call(self, execution: Execution, resource: str, payload: str) -> object:
-        """Invoke a function with the state machine's role, and return its result.
+        """Invoke a function with the state machine's role, and return the function's result.
 
-        Raise StateFailed if the function fails or can't be invoked.
+        Raises:
+            StateFailed: the function fails or can't be invoked.
         """
         try:
             response = _invoke(execution, resource, payload)
@@ -99,7 +100,7 @@ class StepFunctions:
         return json.loads(result)
 
     def status_changed(self, execution: Execution) -> None:
-        """Publish the event that tells EventBridge about the start or end of an execution.
+        """Send EventBridge the event for the start or end of an execution.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
         """
@@ -111,12 +112,12 @@ class StepFunctions:
         }
 
         region, account = execution.arn.split(":")[3:5]
-        with request_scope(account, region):  # PutEvents rejects the source aws.states
+        with request_scope(account, region):  # The API would reject this source.
             eventbridge._put_events({"Entries": [event]}, allow_aws_source=True)  # noqa: SLF001
 
 
 def _invoke(execution: Execution, resource: str, payload: str) -> dict[str, Any]:
-    """Assume the state machine's role, and invoke a function with it."""
+    """Invoke a function with the credentials of the state machine's role."""
     credentials = _assume_role(execution.role, execution.state_machine.arn)
     region = execution.arn.split(":")[3]
     lambda_client = get_client("lambda", region, credentials)
@@ -125,7 +126,7 @@ def _invoke(execution: Execution, resource: str, payload: str) -> dict[str, Any]
 
 
 def _build_failure(error: ClientError) -> StateFailed:
-    """Turn Lambda's error for a rejected invocation into the failure of a Task."""
+    """Turn Lambda's error response for a rejected invocation into the failure of a Task."""
     metadata = error.response["ResponseMetadata"]
     return build_invoke_failure(
         error.response["Error"]["Code"],
@@ -136,9 +137,9 @@ def _build_failure(error: ClientError) -> StateFailed:
 
 
 def _build_event_detail(execution: Execution) -> dict[str, object]:
-    """Return the detail of an execution's event.
+    """Build the `detail` of an execution's event.
 
-    It always has all fields, even if they're None. Times are in milliseconds.
+    All fields are always present, even if they're None. Times are in milliseconds.
     """
     output_details = None
     if execution.output_text is not None:
@@ -169,7 +170,7 @@ def _to_milliseconds(time: dt.datetime | None) -> int | None:
 
 
 def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
-    """Assume a state machine's role. Raise AccessDeniedError if it doesn't trust Step Functions."""
+    """Assume a state machine's role, or raise AccessDeniedError if the role doesn't allow it."""
     session_name = machine_arn.rpartition(":")[2][:64]  # STS accepts at most 64 characters.
     return iam.assume_role(
         role_arn, service=SERVICE, source_arn=machine_arn, session_name=session_name
@@ -185,8 +186,8 @@ def _check_execution_role(request: Mapping[str, Any], region: str, scope: str) -
     if role_arn is None:
         return  # An update without a role keeps the current one.
 
-    # A new state machine doesn't have an ARN yet, but the role's trust policy may require one in a
-    # condition on aws:SourceArn, so predict it.
+    # The role's trust policy may have a condition on aws:SourceArn, but a new state machine doesn't
+    # have an ARN yet. So predict the ARN.
     future_arn = f"arn:aws:states:{scope}:stateMachine:{request.get('name')}"
     state_machine_arn = request.get("stateMachineArn", future_arn)
     if not iam.trusts(role_arn, service=SERVICE, source_arn=state_machine_arn):
@@ -204,8 +205,8 @@ def _check_execution_role(request: Mapping[str, Any], region: str, scope: str) -
 def _check_log_delivery(role_arn: str, state_machine_arn: str, region: str) -> None:
     """Reject an execution role that doesn't allow all of LOG_DELIVERY_ACTIONS.
 
-    AWS doesn't document which of them it checks when a state machine is created, so the emulator
-    insists on all of them.
+    AWS doesn't document which of these actions it checks when a state machine is created, so the
+    emulator requires all of them.
     """
     access_key = _assume_role(role_arn, state_machine_arn)["aws_access_key_id"]
     for action in LOG_DELIVERY_ACTIONS:

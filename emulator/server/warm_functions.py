@@ -1,9 +1,9 @@
 """Starts Lambda functions by forking a warm process, which has already imported boto3.
 
 Otherwise, each cold start would import boto3 and read botocore's service models again. A function
-starts as `python -m awslambdaric`, AWS's Lambda runtime client (see `functions.py`). Here, `python`
-is the *shim*: a script that has the warm process fork to run awslambdaric, and starts a new
-interpreter for anything else.
+is started with `python -m awslambdaric`, AWS's Lambda runtime client (see `functions.py`). But the
+`python` in its PATH is a script, the *shim*. To run awslambdaric, the shim makes the warm process
+fork. For anything else, the shim starts a new interpreter.
 """
 
 import select
@@ -26,7 +26,7 @@ SERVICES = (
     "sns",
     "stepfunctions",
 )
-"""The services that functions call. The warm process reads their models in advance."""
+"""The services that functions call. The warm process loads their models in advance."""
 SHIM_TEMPLATE = """\
 #!/bin/sh
 [ "$1 $2" = "-m awslambdaric" ] && shift 2 && exec {fork_command} "$@"
@@ -35,9 +35,10 @@ exec {python} "$@"
 
 
 def enable_warm_starts(directory: str) -> str:
-    """Make warm starts possible, and return the folder that functions need first in their PATH.
+    """Set up the shim and the socket for warm starts, and return the folder of the shim.
 
-    The warm process itself starts when the first function does.
+    Functions need that folder at the start of their PATH. The warm process itself isn't started
+    until the first function starts.
     """
     socket_path = f"{directory}/warm"
     shim_folder = _create_shim(directory, socket_path)
@@ -46,7 +47,7 @@ def enable_warm_starts(directory: str) -> str:
 
 
 def _create_shim(directory: str, socket_path: str) -> str:
-    """Write the script `python`, and return the folder that contains it."""
+    """Write the shim into a new folder, and return the folder."""
     fork_command = shlex.join(warm_process.build_command(socket_path, "awslambdaric"))
     script = SHIM_TEMPLATE.format(fork_command=fork_command, python=shlex.quote(sys.executable))
 
@@ -59,9 +60,9 @@ def _create_shim(directory: str, socket_path: str) -> str:
 
 
 def _listen_for_functions(socket_path: str) -> None:
-    """Bind the socket of the warm process, and start a thread that waits for the first function."""
+    """Open the warm process's socket, and start a thread that waits for the first function."""
     listener = socket.socket(socket.AF_UNIX)
-    # The path may be too long for a Unix socket. Then every function is a cold start.
+    # If the path is too long for a Unix socket, every function has a cold start.
     with suppress(OSError):
         listener.bind(socket_path)
         listener.listen(100)
@@ -69,6 +70,6 @@ def _listen_for_functions(socket_path: str) -> None:
 
 
 def _start_with_first_function(listener: socket.socket) -> None:
-    """Wait until a function connects to the socket, then start the warm process to serve it."""
+    """Start the warm process as soon as the first function connects to the socket."""
     select.select([listener], [], [])
     warm_process.start(listener, MODULES, SERVICES)
