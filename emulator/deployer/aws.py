@@ -25,11 +25,11 @@ NO_USER_CONFIG = {
     "profile": (None, None, None, None),
     **dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)),
 }
-"""Overrides botocore's session variables, so that it ignores the user's profile and config files.
-Each value consists of a config file key, an environment variable, a default and a conversion."""
+"""Session variables with which botocore ignores the user's profile and config files. Each value
+consists of a config file key, an environment variable, a default and a conversion."""
 
 NOT_FOUND = re.compile("NoSuchEntity|NotFound|DoesNotExist|NonExistent")
-"""Matches the error codes of all services for a resource that doesn't exist."""
+"""Matches the error codes with which the services report that a resource doesn't exist."""
 
 Response = dict[str, Any]
 """A service's response, with the field names of the AWS API."""
@@ -38,7 +38,8 @@ Response = dict[str, Any]
 def fetch_health(endpoint: str) -> dict[str, str]:
     """Ask the emulator at an endpoint for its `account` and `region`.
 
-    Raises DeploymentError if no emulator answers there.
+    Raises:
+        DeploymentError: there's no emulator at the endpoint.
     """
     try:
         with urllib.request.urlopen(f"{endpoint}/_emulator/health", timeout=30) as response:  # noqa: S310
@@ -48,10 +49,10 @@ def fetch_health(endpoint: str) -> dict[str, str]:
 
 
 class Aws:
-    """Calls the AWS services of one region at the emulator's endpoint. It's thread-safe.
+    """A thread-safe client for all AWS services in one region of the emulator.
 
     Requests are signed as the emulated account's root user, whose access key ID is the account
-    number. The user's own credentials are never used, so that no request can reach a real account.
+    number. The user's own credentials are never used, so no request can change a real account.
     """
 
     def __init__(self, endpoint: str, account: str, region: str) -> None:
@@ -64,8 +65,9 @@ class Aws:
     def call(self, service: str, operation: str, parameters: Mapping[str, object]) -> Response:
         """Call an operation, for example `CreateRole`, with those parameters that it accepts.
 
-        Raises NotFoundError if the resource doesn't exist, and DeploymentError with the message of
-        botocore or the service if the call fails for another reason.
+        Raises:
+            NotFoundError: the resource doesn't exist.
+            DeploymentError: the call fails for another reason, which the message explains.
         """
         method = getattr(self._get_client(service), xform_name(operation))
         request = models.select_parameters(service, operation, parameters)
@@ -78,14 +80,14 @@ class Aws:
         except BotoCoreError as error:
             raise DeploymentError(str(error)) from error
 
-        # EventBridge reports a rejected target in a response that is otherwise a success.
+        # EventBridge reports rejected targets in a response that otherwise looks successful.
         if response.get("FailedEntryCount"):
             raise DeploymentError(f"{operation}: {response['FailedEntries']}")
         return response
 
     def _get_client(self, service: str) -> BaseClient:
         """Return the cached client for a service, creating it on first use."""
-        # This import is slow, and the engine waits for the provider to start, so it's done late.
+        # The engine waits until the provider has started, so don't import this slow module earlier.
         from botocore.session import Session  # noqa: PLC0415
 
         with self._lock:

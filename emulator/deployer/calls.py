@@ -1,4 +1,4 @@
-"""Reads and updates resources that need more than one operation of the AWS API."""
+"""Reads and updates the resources for which a single operation of the AWS API isn't enough."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def read_function(function: Resource, aws: Aws) -> Response:
-    """Describe a Lambda function with its tags, reserved concurrency and latest version."""
+    """Return a Lambda function's configuration, tags, reserved concurrency and latest version."""
     response = aws.call("lambda", "GetFunction", function.parameters)
     configuration = response["Configuration"]
 
     list_parameters = {**function.parameters, "MaxItems": 10000}
     versions = aws.call("lambda", "ListVersionsByFunction", list_parameters)["Versions"]
-    # As long as no version has been published, the only one is $LATEST.
+    # If no version has been published yet, the list only contains $LATEST.
     latest_version = versions[-1]["Version"]
 
     return {
@@ -39,8 +39,8 @@ def update_function(function: Resource, aws: Aws) -> None:
     changed_code_inputs = function.changed_inputs & {"code", "codeSha256", "architectures"}
     changed_configuration = function.changed_inputs - {*changed_code_inputs, "publish"}
 
-    # Without Publish, because otherwise UpdateFunctionCode would publish a version itself.
-    # PublishVersion does it below, whether the code has changed, the configuration or both.
+    # With Publish, UpdateFunctionCode would publish a version itself. We call PublishVersion
+    # instead, which also works if only the configuration has changed.
     parameters = {key: value for key, value in function.parameters.items() if key != "Publish"}
     if changed_configuration:
         aws.call("lambda", "UpdateFunctionConfiguration", parameters)
@@ -53,9 +53,13 @@ def update_function(function: Resource, aws: Aws) -> None:
 
 
 def read_permission(permission: Resource, aws: Aws) -> Response:
-    """Raise NotFoundError if the function's policy no longer has the permission's statement.
+    """Check that a permission's statement still exists in the function's policy.
 
-    The description is empty, because AWS can't change a statement, so there's nothing to compare.
+    The returned description is empty. AWS can't change a statement, so a refresh doesn't have to
+    compare anything.
+
+    Raises:
+        NotFoundError: the statement no longer exists.
     """
     policy = json.loads(aws.call("lambda", "GetPolicy", permission.parameters)["Policy"])
     statement_ids = [statement["Sid"] for statement in policy["Statement"]]
@@ -65,17 +69,17 @@ def read_permission(permission: Resource, aws: Aws) -> Response:
 
 
 def set_topic_attributes(topic: Resource, aws: Aws) -> None:
-    """Set all attributes of an SNS topic, one call each."""
+    """Set all attributes of an SNS topic."""
     _set_attributes("SetTopicAttributes", topic, aws)
 
 
 def set_subscription_attributes(subscription: Resource, aws: Aws) -> None:
-    """Set all attributes of an SNS subscription, one call each."""
+    """Set all attributes of an SNS subscription."""
     _set_attributes("SetSubscriptionAttributes", subscription, aws)
 
 
 def _set_attributes(operation: str, resource: Resource, aws: Aws) -> None:
-    """Set all attributes of an SNS resource, one by one, because SNS takes one per call."""
+    """Set all attributes of an SNS resource. SNS accepts only one attribute per call."""
     attributes = cast("Mapping[str, object]", resource.parameters.get("Attributes", {}))
     for name, value in attributes.items():
         attribute = {"AttributeName": name, "AttributeValue": value}

@@ -1,9 +1,9 @@
-"""Errors of the deployer that its users can cause, so they get a message instead of a traceback."""
+"""The errors that users of the deployer can cause. Users see their messages, but no tracebacks."""
 
 
 class DeploymentError(Exception):
-    """The program needs something that the deployer doesn't support, or that a service rejects."""
+    """Raised if a program uses something that the deployer doesn't support or a service rejects."""
 
 
 class NotFoundError(DeploymentError):
-    """The resource doesn't exist, or no longer."""
+    """Raised if a resource doesn't exist, for example because somebody has deleted it."""

@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from emulator.deployer.resource_type import ResourceType
 
 DEFAULTS = "__defaults"
-"""The internal input that lists which inputs the provider has filled in, as in Pulumi's providers:
+"""The internal input that lists the inputs that the provider filled in, as in Pulumi's providers:
 https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go"""
 ALL_TAGS = "tagsAll"
 """The input with the resource's own tags and the provider's default tags."""
 
 
 class CheckedInputs(NamedTuple):
-    """The result of a `Check`."""
+    """The result of a `Check`: completed inputs, and failures for the invalid ones."""
 
     inputs: Properties
     """The complete inputs, including those that the provider has filled in."""
     failures: dict[str, str]
-    """Why AWS or the emulator would reject an input, by the input's name."""
+    """Input name -> why AWS or the emulator would reject the input."""
 
 
 class InputDiff(NamedTuple):
-    """How new inputs differ from a resource's old ones."""
+    """The differences between a resource's old and new inputs."""
 
     changed: frozenset[str]
-    """The inputs that were added, removed or given another value."""
+    """The inputs that were added, removed or changed."""
     replacing: frozenset[str]
-    """The changed inputs that force a replacement of the resource."""
+    """The changed inputs that require a replacement of the resource."""
     delete_before_replace: bool
     """Whether the old resource has to be deleted before its replacement is created."""
 
@@ -51,10 +51,10 @@ def check_inputs(
     seed: bytes,
     old_inputs: Mapping[str, object],
 ) -> CheckedInputs:
-    """Fill in the inputs that a program leaves out, and validate all of them.
+    """Fill in the inputs that a program leaves out, and validate all inputs.
 
-    That's what Pulumi expects of a `Check`. The provider fills in the type's default values, a
-    generated physical name, and its default tags.
+    The provider fills in the resource type's default values, a generated physical name and the
+    provider's default tags.
     """
     declared_inputs = _normalize_inputs(resource_type, declared)
     defaults = dict(resource_type.defaults)
@@ -65,7 +65,7 @@ def check_inputs(
     complete_inputs = {**defaults, **declared_inputs}
     failures = _find_failures(resource_type, complete_inputs)
 
-    # Added after the validation, because they aren't inputs of the resource type.
+    # These inputs don't belong to the resource type, so they're added after the validation.
     added_inputs: Properties = {DEFAULTS: sorted(defaults.keys() - declared_inputs.keys())}
     if "tags" in resource_type.fields:
         added_inputs[ALL_TAGS] = _merge_tags(declared_inputs.get("tags", {}), default_tags)
@@ -74,7 +74,7 @@ def check_inputs(
 
 
 def _normalize_inputs(resource_type: ResourceType, declared: Mapping[str, object]) -> Properties:
-    """Serialize JSON documents among the declared inputs, and drop inputs that `Check` adds."""
+    """Return the declared inputs with serialized JSON documents, and without what `Check` adds."""
     inputs = drop_internal(declared)
     inputs.pop(ALL_TAGS, None)
     for name in inputs.keys() & {*resource_type.json_inputs.split()}:
@@ -85,10 +85,10 @@ def _normalize_inputs(resource_type: ResourceType, declared: Mapping[str, object
 def _choose_name(
     resource_type: ResourceType, logical_name: str, seed: bytes, old_inputs: Mapping[str, object]
 ) -> object:
-    """Generate a physical name: the logical name and seven hex digits that depend on `seed`.
+    """Generate a physical name from the logical name and seven hex digits that depend on `seed`.
 
-    If the resource already has a generated name, keep it, because a new name would force a
-    replacement.
+    If the resource already has a generated name, return that one, because a new name would require
+    a replacement.
     """
     previously_filled_in = cast("list[str]", old_inputs.get(DEFAULTS, []))
     if resource_type.name_input in previously_filled_in:
@@ -97,7 +97,7 @@ def _choose_name(
 
 
 def _find_failures(resource_type: ResourceType, inputs: Properties) -> dict[str, str]:
-    """Validate each input, and map the invalid ones to the reason."""
+    """Map the name of each invalid input to the reason why it's invalid."""
     failures = {}
     for name, value in inputs.items():
         try:
@@ -108,17 +108,17 @@ def _find_failures(resource_type: ResourceType, inputs: Properties) -> dict[str,
 
 
 def drop_internal(inputs: Mapping[str, object]) -> Properties:
-    """Drop Pulumi's internal inputs, whose names start with two underscores."""
+    """Return the inputs without Pulumi's internal ones, whose names start with two underscores."""
     return {name: value for name, value in inputs.items() if not name.startswith("__")}
 
 
 def compare_inputs(
     resource_type: ResourceType, old: Mapping[str, object], new: Mapping[str, object]
 ) -> InputDiff:
-    """Compare the old and new inputs of a resource. Both come from a `Check`.
+    """Compare the old and new inputs of a resource, both of which are results of a `Check`.
 
-    If the program chose the physical name, the old resource is deleted first, because there can't
-    be two resources with that name. Pulumi's own provider does the same, see
+    If the program chose the physical name, a replacement has to delete the old resource first,
+    because two resources can't have the same name. Pulumi's own provider does the same, see
     nameRequiresDeleteBeforeReplace in pulumi-terraform-bridge, pkg/tfbridge/schema.go.
     """
     changed = frozenset(
@@ -140,7 +140,10 @@ def compare_inputs(
 def _is_unchanged(
     resource_type: ResourceType, name: str, old: Mapping[str, object], new: Mapping[str, object]
 ) -> bool:
-    """Compare the two values of an input, JSON documents by content and archives by hash."""
+    """Return whether an input has the same old and new value.
+
+    JSON documents are compared by their content, and archives by their hash.
+    """
     old_value = old.get(name)
     new_value = new.get(name)
     if name in resource_type.json_inputs.split():
@@ -151,7 +154,7 @@ def _is_unchanged(
 
 
 def _check_input(resource_type: ResourceType, name: str, value: object) -> None:
-    """Raise DeploymentError if AWS would reject an input, or if the deployer doesn't support it."""
+    """Raise DeploymentError if AWS would reject an input or the deployer doesn't support it."""
     if name not in resource_type.fields:
         raise DeploymentError(f"{name}: unknown or not supported")
 
@@ -166,7 +169,7 @@ def _check_input(resource_type: ResourceType, name: str, value: object) -> None:
 def _serialize_document(document: object) -> str:
     """Serialize a JSON document, unless it's already a string.
 
-    During a preview, a document with an unknown part becomes unknown as a whole.
+    In a preview, the whole document is UNKNOWN if any part of it is.
     """
     text = document
     if not isinstance(text, str):
@@ -178,7 +181,7 @@ def _serialize_document(document: object) -> str:
 
 
 def _merge_tags(tags: object, default_tags: Mapping[str, str]) -> object:
-    """Combine a resource's tags with the provider's default tags. Its own tags take precedence."""
+    """Merge a resource's tags with the provider's default tags. The resource's tags win."""
     if not isinstance(tags, Mapping):
-        return UNKNOWN  # During a preview, the tags may depend on an unknown output.
+        return UNKNOWN  # In a preview, the tags may depend on an unknown output.
     return {**default_tags, **tags}

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 UNSET_VALUES: tuple[object, ...] = (None, "", [], {})
-"""What services return for an input that isn't set."""
+"""The values that services return for inputs that aren't set."""
 
 
 class ResourceState(NamedTuple):
-    """An existing resource, as Pulumi's engine stores it in the stack's state."""
+    """What Pulumi's engine stores in the stack's state about a resource."""
 
     id: str
     inputs: Properties
@@ -50,10 +50,10 @@ def plan_outputs(
     old_outputs: Mapping[str, object],
     new_inputs: Mapping[str, object],
 ) -> Properties:
-    """Predict, for a preview, the outputs that a resource will have.
+    """Predict a resource's outputs for a preview.
 
-    Outputs that AWS won't decide before the deployment are UNKNOWN. A new resource has neither old
-    inputs nor old outputs, so for it, these are all outputs that AWS decides.
+    Outputs that AWS doesn't decide before the deployment are UNKNOWN. For a new resource, that's
+    all outputs except the inputs, and `old_inputs` and `old_outputs` are empty.
     """
     aws_outputs = {name: old_outputs.get(name, UNKNOWN) for name in resource_type.outputs}
 
@@ -65,9 +65,9 @@ def plan_outputs(
 
 
 def create_resource(resource_type: ResourceType, inputs: Properties, aws: Aws) -> ResourceState:
-    """Create a resource from inputs that `Check` has completed, and read its outputs."""
+    """Create a resource from the inputs that `Check` has completed, and read its outputs."""
     parameters = _translate_inputs(resource_type, inputs)
-    # Unlike `tags`, these include the provider's default tags.
+    # Unlike the input `tags`, this one includes the provider's default tags.
     tags = inputs.get(ALL_TAGS)
     if tags:
         path, shape = resource_type.fields["tags"]
@@ -85,7 +85,7 @@ def create_resource(resource_type: ResourceType, inputs: Properties, aws: Aws) -
 
 
 def _choose_id(resource_type: ResourceType, response: Response, parameters: ApiStructure) -> str:
-    """Return Pulumi's ID for a new resource: AWS's ID, a filled-in template or the name."""
+    """Return a new resource's ID in Pulumi: AWS's ID, a filled-in template or the physical name."""
     if resource_type.id_parameter:
         return str(response[resource_type.id_parameter])
     if resource_type.id_template:
@@ -112,7 +112,7 @@ def read_resource(
 ) -> ResourceState | None:
     """Read a resource's current state for a refresh, or return None if it no longer exists.
 
-    `inputs` are those that the engine has stored.
+    `inputs` are the inputs in the stack's state.
     """
     try:
         resource = _build_resource(resource_type, resource_id, inputs)
@@ -157,7 +157,7 @@ def update_resource(
 def delete_resource(
     resource_type: ResourceType, resource_id: str, inputs: Properties, aws: Aws
 ) -> None:
-    """Delete a resource, unless it's already gone."""
+    """Delete a resource. Do nothing if it no longer exists."""
     if resource_type.delete is None:
         return
 
@@ -175,10 +175,10 @@ def _build_resource(
     inputs: Properties,
     changed_inputs: AbstractSet[str] = frozenset(),
 ) -> Resource:
-    """Collect the parameters for calls about an existing resource.
+    """Collect the parameters for operations on an existing resource.
 
-    Inputs that the program has removed get the values that unset them. Otherwise, an update would
-    keep them, because its request would just leave them out.
+    Inputs that the program no longer declares get the values that unset them. If an update request
+    just left these inputs out, the service would keep their old values.
     """
     removed_inputs = changed_inputs - inputs.keys()
     removal_values = {
@@ -194,14 +194,14 @@ def _build_resource(
 
 
 def _translate_inputs(resource_type: ResourceType, inputs: Mapping[str, object]) -> ApiStructure:
-    """Translate all inputs except the tags into parameters.
+    """Translate all inputs except the tags into request parameters.
 
-    Values in the type's container appear a second time at the top level, because operations that
-    read or delete a resource take some of them as parameters.
+    The values in the type's container are also added at the top level, because some of them are
+    parameters of the operations that read or delete a resource.
     """
     nested_values: object = resource_type.fixed_parameters
     for name, (path, shape) in resource_type.fields.items():
-        if name in inputs and name != "tags":  # Tags have operations of their own.
+        if name in inputs and name != "tags":  # Tags have their own operations.
             value = to_api(inputs[name], shape, name, resource_type.api_paths)
             nested_values = merge(nested_values, nest(path, value))
 
@@ -213,7 +213,7 @@ def _translate_inputs(resource_type: ResourceType, inputs: Mapping[str, object])
 def _apply_input_operations(
     resource_type: ResourceType, resource: Resource, inputs: Properties, aws: Aws
 ) -> None:
-    """Set or remove the changed inputs that have operations of their own."""
+    """Set or remove those changed inputs that have their own operations."""
     for name in sorted(resource.changed_inputs & resource_type.input_operations.keys()):
         operations = resource_type.input_operations[name]
         if name not in inputs:
@@ -230,9 +230,10 @@ def _apply_input_operations(
 
 
 def _describe(resource_type: ResourceType, resource: Resource, aws: Aws) -> Response:
-    """Describe a resource, and add its ID and tags if the response of `read` lacks them.
+    """Read a resource's description, and add its ID and tags if they're missing in the response.
 
-    Raises NotFoundError if the resource doesn't exist.
+    Raises:
+        NotFoundError: the resource doesn't exist.
     """
     description = _read_description(resource_type, resource, aws)
     if resource_type.id_parameter:
@@ -248,9 +249,10 @@ def _describe(resource_type: ResourceType, resource: Resource, aws: Aws) -> Resp
 
 
 def _read_description(resource_type: ResourceType, resource: Resource, aws: Aws) -> Response:
-    """Call the type's `read`, and extract the resource's description from the response.
+    """Call the type's `read` operation, and extract the resource's description from the response.
 
-    Raises NotFoundError if the response lists several resources, but not this one.
+    Raises:
+        NotFoundError: the resource doesn't exist, or isn't in the list that the response contains.
     """
     if not isinstance(resource_type.read, str):
         return resource_type.read(resource, aws)
@@ -271,7 +273,7 @@ def _read_description(resource_type: ResourceType, resource: Resource, aws: Aws)
 def _build_outputs(
     resource_type: ResourceType, description: Response, inputs: Mapping[str, object]
 ) -> Properties:
-    """Combine a resource's inputs with the outputs that AWS decides."""
+    """Merge a resource's inputs with the outputs that AWS has decided."""
     aws_outputs = {
         name: find_value(description, path) for name, path in resource_type.outputs.items()
     }
@@ -291,8 +293,8 @@ def _call_tag_operation(
 ) -> Response:
     """Call one of the type's tag operations.
 
-    Services name the parameters differently, so they're filled in by position: the first one takes
-    the resource's ARN or name, and the second one, if any, takes tags or tag keys.
+    The parameter names depend on the service, so they're filled in by position: the first one is
+    the resource's ARN or name, and the second one, if any, contains tags or tag keys.
     """
     resource_parameter, *tag_parameters = models.list_parameters(resource_type.service, operation)
     parameters = {
@@ -309,7 +311,7 @@ def _update_tags(
     outputs: Properties,
     aws: Aws,
 ) -> None:
-    """Remove the tags that are no longer declared, then set those that are new or changed."""
+    """Remove the tags that are no longer declared, and set those that are new or have changed."""
     arn = outputs["arn"]
     old_tags = cast("Properties", old_inputs.get(ALL_TAGS, {}))
     new_tags = cast("Properties", outputs[ALL_TAGS])
@@ -334,7 +336,8 @@ def _read_tags(
 ) -> Properties:
     """Build the inputs `tags` and `tagsAll` from a resource's current tags.
 
-    `tags` leaves out the provider's default tags, unless the program declares them there, too.
+    `tags` doesn't contain the provider's default tags, except those that the resource also declares
+    itself.
     """
     if "tags" not in resource_type.fields:
         return {}
@@ -357,8 +360,8 @@ def _read_inputs(
 ) -> Properties:
     """Return a resource's current inputs, except its tags.
 
-    Inputs that AWS can't change in place keep their declared values. Among the undeclared inputs,
-    only `drift_inputs` are read, because services choose values for most others themselves.
+    Inputs that AWS can't change in place keep their declared values. Of the undeclared inputs, only
+    `drift_inputs` are read, because services choose values for most of the others themselves.
     """
     inputs = {**_read_undeclared_inputs(resource_type, description), **declared}
     unchangeable = {*resource_type.replace_on_changes.split()}
@@ -379,8 +382,8 @@ def _read_input(
 ) -> object:
     """Return an input's current value, or None if it's no longer set.
 
-    If the current value is equivalent to the declared one, the declared one is returned. Otherwise,
-    a refresh would report a change even if a service merely formats a JSON document differently.
+    If the current value is equivalent to the declared value, return the declared value. Otherwise,
+    a refresh would report a change whenever a service formats a JSON document differently.
     """
     path, shape = resource_type.fields[name]
     current = find_value(description, resource_type.response_paths.get(name, path))
@@ -392,7 +395,7 @@ def _read_input(
 
 
 def _read_undeclared_inputs(resource_type: ResourceType, description: Response) -> Properties:
-    """Return those `drift_inputs` that somebody has set."""
+    """Return the `drift_inputs` whose current values differ from their unset values."""
     inputs: Properties = {}
     for name, unset_value in resource_type.drift_inputs.items():
         path, shape = resource_type.fields[name]

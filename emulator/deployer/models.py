@@ -1,4 +1,4 @@
-"""Looks up the parameters of operations in botocore's models, which needs no client."""
+"""Looks up the parameters of operations in botocore's models, without creating a client."""
 
 from collections.abc import Mapping
 
@@ -8,18 +8,18 @@ from emulator.protocol.service_models import list_members, load_service_model
 
 
 def list_parameters(service: str, operation: str) -> Mapping[str, Shape]:
-    """Map the parameters of an operation, in the order of the model, to their shapes."""
+    """Map an operation's parameters to their shapes, in the order of botocore's model."""
     return list_members(load_service_model(service).operation_model(operation).input_shape)
 
 
 def select_parameters(
     service: str, operation: str, candidates: Mapping[str, object]
 ) -> dict[str, object]:
-    """Select the parameters that an operation accepts, and drop all others.
+    """Select those candidates that are parameters of an operation.
 
-    Some operations take a parameter in another form: `DescribeAlarms` has `AlarmNames`, a list,
-    instead of `AlarmName`, and `DescribeLogGroups` has `logGroupNamePrefix` instead of
-    `logGroupName`.
+    Some operations expect a parameter in another form. For example, instead of `AlarmName`,
+    `DescribeAlarms` expects the list `AlarmNames`, and instead of `logGroupName`,
+    `DescribeLogGroups` expects `logGroupNamePrefix`.
     """
     accepted_names = list_parameters(service, operation)
     parameters: dict[str, object] = {}

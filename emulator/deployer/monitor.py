@@ -1,6 +1,6 @@
-"""Replaces Pulumi's engine: creates each resource that a program registers, in the emulator.
+"""Replaces Pulumi's engine, by creating the resources of a running program in the emulator.
 
-A *resource monitor* is the part of the engine that Pulumi's SDK calls while a program runs.
+Pulumi's SDK calls the *resource monitor*, a part of the engine, while a program runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PROVIDER_TYPE = "pulumi:providers:aws"
 
 @dataclass(frozen=True)
 class DeployedResource:
-    """A deployed resource of a program."""
+    """A resource or component that was deployed for a program."""
 
     urn: str
     type: str
@@ -42,15 +42,15 @@ class DeployedResource:
     id: str = ""
     """Empty for a component."""
     outputs: Mapping[str, object] = field(default_factory=dict)
-    """The inputs, and the outputs that AWS decided."""
+    """The inputs, together with the outputs that AWS decided."""
 
 
 class Monitor:
     """Creates a program's resources while the program runs.
 
-    The capitalized methods are Pulumi's gRPC service ResourceMonitor. Pulumi's SDK calls them from
-    several threads. Providers run in this process, but are otherwise those that the engine would
-    start as plugins.
+    The capitalized methods implement Pulumi's gRPC service ResourceMonitor. Pulumi's SDK calls them
+    from several threads. The providers are the same ones that the engine would start as plugins,
+    but they run in this process.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Monitor:
         self._environment = environment
         default_provider = _configure_provider(environment, to_struct(settings))
         self._providers = {"": default_provider}
-        """The providers, by the reference with which a request names one. The default is ""."""
+        """Provider reference in requests -> provider. The default provider's reference is ""."""
         self._urn_prefix = f"urn:pulumi:{stack}::{project}::"
         self._stack_urn = ""
         self._urns: set[str] = set()
@@ -78,7 +78,8 @@ class Monitor:
     def RegisterResource(self, request: pb.RegisterResourceRequest) -> pb.RegisterResourceResponse:
         """Deploy a resource, and respond with its URN, ID and outputs.
 
-        A DeploymentError names the resource.
+        Raises:
+            DeploymentError: the resource can't be deployed. The message names the resource.
         """
         try:
             resource = self._deploy(request)
@@ -92,13 +93,13 @@ class Monitor:
         )
 
     def RegisterResourceOutputs(self, request: pb.RegisterResourceOutputsRequest) -> Empty:
-        """Store the program's exports, which it registers as the stack's outputs."""
+        """Store the program's exports, which are registered as outputs of the stack."""
         if request.urn == self._stack_urn:
             self.outputs = from_struct(request.outputs)
         return Empty()
 
     def Invoke(self, request: pb.ResourceInvokeRequest) -> pb.ResourceInvokeResponse:
-        """Let a provider call one of its functions, such as `aws.get_region()`."""
+        """Call a provider function, such as `aws.get_region()`."""
         response = self._providers[request.provider].Invoke(
             provider_pb2.InvokeRequest(tok=request.tok, args=request.args)
         )
@@ -106,21 +107,21 @@ class Monitor:
         return pb.ResourceInvokeResponse(**{"return": getattr(response, "return")})
 
     def ReadResource(self, request: pb.ReadResourceRequest) -> pb.ReadResourceResponse:
-        """Reject `get()`, because the deployer only knows resources that it created."""
+        """Reject `get()`, because the deployer only knows the resources that it has created."""
         raise DeploymentError(f"{request.type} {request.name}: get() {UNSUPPORTED}")
 
     def GetDeploymentInfo(self, _request: Empty) -> pb.DeploymentInfo:
-        """List the supported features, so that Pulumi's SDK itself rejects transforms and hooks."""
+        """List the supported features, so that Pulumi's SDK rejects transforms and hooks."""
         return pb.DeploymentInfo(supportedFeatures=[pb.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS])
 
     def SignalAndWaitForShutdown(self, _request: Empty) -> Empty:
-        """Return immediately, because nothing is left to wait for."""
+        """Return immediately, because there's nothing to wait for."""
         return Empty()
 
     def Log(self, request: engine_pb2.LogRequest) -> None:
-        """Log the program's warnings, as the engine would, and collect its errors in `errors`.
+        """Log the program's warnings and collect its errors in `errors`.
 
-        Messages of other severities are dropped.
+        All other messages are dropped.
         """
         if request.severity == engine_pb2.ERROR:
             self.errors.append(request.message)
@@ -128,11 +129,13 @@ class Monitor:
             logger.warning("%s", request.message)
 
     def _claim_urn(self, request: pb.RegisterResourceRequest) -> str:
-        """Reserve the URN that Pulumi's engine would assign to a resource, and return it.
+        """Reserve and return the URN that Pulumi's engine would assign to a resource.
 
-        The stack's URN is remembered, because the URNs of the stack's children leave it out.
+        The URN of the stack is also stored, because the stack's type isn't part of the URNs of its
+        children, unlike the types of other parents.
 
-        Raises DeploymentError if another resource already has it.
+        Raises:
+            DeploymentError: another resource already has the URN.
         """
         qualified_type = request.type
         if request.parent not in ("", self._stack_urn):
@@ -167,9 +170,10 @@ class Monitor:
         return DeployedResource(urn, request.type, request.name, declared_inputs, resource_id)
 
     def _create_resource(self, request: pb.RegisterResourceRequest, urn: str) -> DeployedResource:
-        """Let the provider check the inputs of an AWS resource and create it, as the engine would.
+        """Create an AWS resource, after the provider has checked its inputs.
 
-        Raises DeploymentError with all failures if the provider rejects any inputs.
+        Raises:
+            DeploymentError: the provider rejects some inputs. The message contains all reasons.
         """
         provider = self._providers[request.provider]
         checked = provider.Check(
@@ -194,7 +198,7 @@ class Monitor:
 
 
 def _configure_provider(environment: Mapping[str, str], settings: Struct) -> Provider:
-    """Create a provider and configure it. Raises DeploymentError if a setting isn't supported."""
+    """Create and configure a provider. Raise DeploymentError if a setting isn't supported."""
     provider = Provider(environment)
     provider.Configure(provider_pb2.ConfigureRequest(args=settings))
     return provider

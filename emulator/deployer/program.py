@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Whenever an output becomes known, Pulumi starts to wait for all others again, which takes up a
-# fifth of a deployment's time. Waiting for the first error has the same result.
+# Whenever an output becomes known, Pulumi starts to wait for all other outputs again, which takes a
+# fifth of a deployment's time. If Pulumi only waits for the first error, the result is the same.
 vars(pulumi_stack)["asyncio"] = SimpleNamespace(
     **{**vars(asyncio), "FIRST_COMPLETED": asyncio.FIRST_EXCEPTION}
 )
 
 
 class Deployment(NamedTuple):
-    """What a program created."""
+    """The outputs and resources of a program that was deployed."""
 
     outputs: Mapping[str, object]
     """The program's exports, as plain values."""
@@ -46,15 +46,17 @@ def deploy(
     """Run `__main__.py` in the folder `program`, and create its resources in the emulator.
 
     The keys of `config` include the namespace, for example `aws:region`, and the values are
-    strings, because that's how Pulumi passes them to a program. A stack can be deployed only once
-    to an emulator, since there's no preview, diff, update or delete. The real AWS provider's own
-    checks don't run.
+    strings, as in the configuration that Pulumi passes to a program. A stack can be deployed only
+    once to an emulator, because there's no preview, diff, update or delete. The real AWS provider's
+    own checks don't run.
 
-    Don't call this in a running event loop, nor in two threads at once, because it changes the
-    working directory.
+    Don't call this function in a running event loop, because it starts another one, or in two
+    threads at once, because it changes the working directory. Exceptions of the program itself are
+    passed through.
 
-    Raises DeploymentError if the emulator rejects a resource, or if the program needs a feature
-    that only Pulumi's engine or the real provider has. The program's own errors are passed through.
+    Raises:
+        DeploymentError: the emulator rejects a resource, or the program needs a feature that only
+            Pulumi's engine or the real provider has.
     """
     program = program.resolve()
     monitor = _create_monitor(stack, project, config, endpoint)
@@ -76,7 +78,7 @@ def deploy(
 
 
 def _create_monitor(stack: str, project: str, config: Mapping[str, str], endpoint: str) -> Monitor:
-    """Create a stack's monitor, and configure its default provider with the `aws:` settings."""
+    """Create a stack's monitor, whose default provider is configured with the `aws:` settings."""
     environment = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": fetch_health(endpoint)["region"]}
     provider_settings = {
         key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")
@@ -87,19 +89,19 @@ def _create_monitor(stack: str, project: str, config: Mapping[str, str], endpoin
 def _run_program(
     program: Path, config: Mapping[str, str], create_settings: Callable[[], Settings]
 ) -> None:
-    """Run a program in an event loop of its own, and wait until all resources are deployed."""
+    """Run a program in its own event loop until all resources are deployed."""
 
     def run_main() -> None:
         runpy.run_path(str(program), run_name="__main__")
 
     async def run() -> None:
-        # Settings store their values in the current context, so they're created inside this one.
+        # Settings store their values in the current context, so create them in the new context.
         configure(create_settings())
         set_all_config(dict(config), [])
         await pulumi_stack.run_in_stack(run_main)
 
-    # Pulumi keeps global state in the event loop and in the context. A new loop and a new context
-    # prevent it from leaking to the caller.
+    # Pulumi keeps global state in the event loop and in the context. With a new loop and a new
+    # context, this state doesn't leak into the caller's.
     with (
         contextlib.chdir(program),
         asyncio.Runner(loop_factory=_create_quiet_loop) as runner,
@@ -108,10 +110,10 @@ def _run_program(
 
 
 def _create_quiet_loop() -> asyncio.AbstractEventLoop:
-    """Create an event loop that logs unhandled task errors at debug level only.
+    """Create an event loop that logs unhandled errors of tasks only at debug level.
 
     If an output fails, all outputs that depend on it fail with the same error. Pulumi raises the
-    first one, but asyncio would log the others later, even though they add nothing.
+    first error, and asyncio would log all others, even though they're only repetitions.
     """
     loop = asyncio.new_event_loop()
     loop.set_exception_handler(lambda _, context: logger.debug("%s", context["message"]))

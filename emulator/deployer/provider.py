@@ -1,7 +1,7 @@
-"""Runs the emulator's AWS provider as a plugin of Pulumi's engine, which talks to it over gRPC.
+"""Runs the emulator's AWS provider as a plugin that Pulumi's engine calls over gRPC.
 
-The engine starts `plugin/pulumi-resource-aws`, and reads from its output the port that it listens
-on. After that, the plugin must be silent, because the engine shows users whatever else it prints.
+The engine starts `plugin/pulumi-resource-aws`, which prints the port that it listens on. The plugin
+mustn't print anything after that, because the engine would show it to users.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PARENT_CHECK_SECONDS = 1.0
 
 
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
-    """Exposes a provider's capitalized methods to the engine as a gRPC service."""
+    """Exposes the capitalized methods of a provider as a gRPC service."""
 
     def __init__(self, provider: Provider) -> None:
         for name in vars(Provider):
@@ -37,7 +37,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def serve(provider: Provider) -> tuple[grpc.Server, int]:
-    """Start a gRPC server on a free port of 127.0.0.1, and return it together with the port."""
+    """Start a gRPC server on a free port of 127.0.0.1, and return the server and the port."""
     server = grpc.server(
         ThreadPoolExecutor(max_workers=32),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
@@ -49,11 +49,11 @@ def serve(provider: Provider) -> tuple[grpc.Server, int]:
 
 
 def main() -> None:
-    """Serve until the engine interrupts this process, or until the engine itself is gone."""
+    """Serve until the engine interrupts this process or the engine itself has ended."""
     engine_pid = os.getppid()
     interrupted = Event()
-    # A shell's background jobs start with SIGINT ignored. Without a handler of its own, the plugin
-    # wouldn't notice the engine's signal there.
+    # Background jobs of a shell ignore SIGINT by default. Without this handler, the plugin of a
+    # `pulumi` command in the background would ignore the engine's signal, too.
     signal.signal(signal.SIGINT, lambda _signal, _frame: interrupted.set())
 
     server, port = serve(Provider(os.environ))
@@ -67,9 +67,10 @@ def main() -> None:
 def _respond(
     method: Callable[[object], object], request: object, context: grpc.ServicerContext
 ) -> object:
-    """Respond with a method's result, or with a gRPC error whose message the engine shows to users.
+    """Call a method and return its result, or turn a DeploymentError into a gRPC error.
 
-    Only errors that users can cause are turned into messages. All others are bugs in the provider.
+    The engine shows the message of the gRPC error to users. Any other exception is a bug in the
+    provider, so it keeps its traceback.
     """
     try:
         return method(request)

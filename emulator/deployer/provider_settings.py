@@ -1,4 +1,4 @@
-"""Reads the AWS provider's settings, and rejects those that the emulator doesn't support."""
+"""Reads the AWS provider's settings and rejects those that the emulator doesn't support."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 KNOWN_SETTINGS = {
     *("region", "allowedAccountIds", "defaultTags"),
-    # These matter only with a real account, so the emulator ignores them.
+    # These only have an effect with a real account, so they're ignored here.
     *("profile", "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"),
     "skipRequestingAccountId",
-    # The engine itself uses these to find the plugin.
+    # These are for the engine, which uses them to find the plugin.
     *("version", "pluginDownloadURL"),
 }
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
 def find_endpoint(environment: Mapping[str, str]) -> str:
-    """Read the emulator's endpoint from the environment variable AWS_ENDPOINT_URL.
+    """Return the emulator's endpoint from the environment variable AWS_ENDPOINT_URL.
 
-    Raises DeploymentError if it isn't set, or if it points to another machine.
+    Raises:
+        DeploymentError: the variable isn't set or points to another machine.
     """
     endpoint = environment.get("AWS_ENDPOINT_URL", "")
     if urlsplit(endpoint).hostname not in LOOPBACK_HOSTS:
@@ -40,9 +41,9 @@ def find_endpoint(environment: Mapping[str, str]) -> str:
 
 
 def check_settings(settings: Mapping[str, object], account: str) -> None:
-    """Raise DeploymentError if a setting isn't supported, or if the account isn't allowed.
+    """Raise DeploymentError if a setting isn't supported or `allowedAccountIds` lacks the account.
 
-    The error for the account starts like the real provider's, see VerifyAccountIDAllowed in
+    The latter error starts like the real provider's, see VerifyAccountIDAllowed in
     hashicorp/aws-sdk-go-base, internal/config/config.go.
     """
     unknown_settings = sorted(settings.keys() - KNOWN_SETTINGS)
@@ -51,7 +52,7 @@ def check_settings(settings: Mapping[str, object], account: str) -> None:
     if names:
         raise DeploymentError(f"{', '.join(names)}: not supported by the emulator's provider")
 
-    # Pulumi's CLI passes a list as JSON, so search the text for account numbers.
+    # Pulumi's CLI passes a list as a JSON string, so search the string for account numbers.
     allowed_accounts = re.findall(r"\d+", str(settings.get("allowedAccountIds", account)))
     if account not in allowed_accounts:
         raise DeploymentError(
@@ -61,7 +62,11 @@ def check_settings(settings: Mapping[str, object], account: str) -> None:
 
 
 def read_default_tags(settings: Mapping[str, object]) -> dict[str, str]:
-    """Parse the tags that all resources get. Raises DeploymentError if they aren't a mapping."""
+    """Parse the provider's default tags, which all resources get.
+
+    Raises:
+        DeploymentError: the setting isn't a JSON object with a mapping called `tags`.
+    """
     text = str(settings.get("defaultTags", '{"tags": {}}'))
     try:
         tags = json.loads(text)["tags"].items()
@@ -73,7 +78,7 @@ def read_default_tags(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 def _format_tag_value(value: object) -> str:
-    """Convert a tag's value to a string, since in YAML it may also be a number or a boolean."""
+    """Convert a tag value to a string, because in YAML, it may be a number or a boolean."""
     if isinstance(value, str):
         return value
     return json.dumps(value)

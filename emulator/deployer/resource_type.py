@@ -1,14 +1,15 @@
-"""Defines what the deployer has to know about a resource type: its inputs and its API operations.
+"""Defines how the deployer describes a resource type: its inputs, outputs and API operations.
 
-To add a type, add an entry to `resources.py`, and the inputs of a sample resource and some changes
-to them to `tests/emulator/resource_types.yaml`. The shortest entry is the one for schedule groups.
+To support another type, add an entry to `resources.py`, where the schedule group is the shortest
+example, and add a sample resource with changes to its inputs to
+`tests/emulator/resource_types.yaml`.
 
-An *input* has the name that a Pulumi program uses, for example `roleArn`. An *API path* says where
-its value goes in a request. A path consists of field names with dots in between, for example
-`Attributes.KmsMasterKeyId`. In `Targets.0.Id`, the step `0` is the only item of a list.
+An *input* has the name that Pulumi programs use, for example `roleArn`. An *API path* says where
+the input's value belongs in a request. A path consists of field names with dots in between, for
+example `Attributes.KmsMasterKeyId`. In `Targets.0.Id`, `0` stands for the only item of a list.
 
 The source code of the real provider shows which inputs force a replacement (`ForceNew`), which
-outputs AWS decides (`Computed`), and what the defaults are:
+outputs AWS decides (`Computed`) and which values are the defaults:
 https://github.com/hashicorp/terraform-provider-aws/tree/main/internal/service
 """
 
@@ -31,28 +32,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resource:
-    """An existing resource, with everything that API calls about it may need."""
+    """An existing resource, with the parameters for operations on it."""
 
     id: str
-    """The ID that Pulumi knows the resource by."""
+    """The resource's ID in Pulumi."""
     parameters: ApiStructure
-    """The inputs and any other parameters, by API name. Each operation takes what it accepts."""
+    """The inputs and any other parameters, by API name. Each operation gets those it accepts."""
     changed_inputs: frozenset[str] = frozenset()
-    """The inputs that an update adds, removes or changes, except the tags."""
+    """The inputs except the tags that an update adds, removes or changes."""
 
 
 class InputOperations(NamedTuple):
-    """The operations that set and remove a single input, such as a log group's retention."""
+    """The operations that set and remove a single input, for example a log group's retention."""
 
     put: str
     remove: str = ""
-    """The operation to call if a program no longer declares the input."""
+    """The operation to call when a program no longer declares the input."""
     parameter: str = ""
-    """The parameter of `put` that takes the value, if the creating operation names it otherwise."""
+    """The parameter of `put` for the value, if its name differs from that in `create`."""
 
 
 class TagOperations(NamedTuple):
-    """The operations for a resource's tags. The first parameter of each is its ARN or name."""
+    """The operations for a resource's tags, whose first parameter is the resource's ARN or name."""
 
     tag: str = "TagResource"
     untag: str = "UntagResource"
@@ -64,89 +65,89 @@ class TagOperations(NamedTuple):
 class ResourceType:
     """A resource type that programs can use.
 
-    `create`, `read`, `update` and `delete` name operations of the AWS API. If a single operation
-    isn't enough, it's a function from `calls.py` instead, which may raise DeploymentError or
-    NotFoundError.
+    `create`, `read`, `update` and `delete` are names of AWS API operations. If reading or updating
+    takes more than one operation, `read` or `update` is a function from `calls.py` instead, which
+    may raise DeploymentError or NotFoundError.
 
-    Fields that list inputs or outputs are strings with spaces in between.
+    Lists of inputs or outputs are strings with spaces between the names.
     """
 
     service: str
     """The service's name in boto3."""
     create: str
-    """Creates a resource. botocore's model of this operation defines the types of the inputs."""
+    """Creates a resource. botocore's model of the operation defines the types of the inputs."""
     inputs: str
     """The supported inputs."""
     api_paths: ApiPaths = field(default_factory=dict)
-    """The API paths of inputs whose API name differs in more than capitalization. The key of an
-    input inside a block has a dot, for example `inputTransformer.inputPaths`."""
+    """The API paths of inputs whose names in the API differ by more than capitalization. The key of
+    an input inside a block contains a dot, for example `inputTransformer.inputPaths`."""
     container_path: str = ""
-    """The path of the parameter that holds all inputs that aren't parameters themselves."""
+    """The path of the parameter that contains all inputs that aren't parameters themselves."""
     json_inputs: str = ""
-    """The inputs that are JSON documents. White space in them doesn't count as a change."""
+    """The inputs that are JSON documents, in which a change of white space is ignored."""
     name_input: str = "name"
-    """The input that holds the physical name."""
+    """The input that contains the physical name."""
     name_pattern: str = ""
-    """The regular expression for physical names, or empty for a type without names. If it doesn't
-    limit the length, botocore's model does. A program may leave the name out."""
+    """The regular expression for physical names, which is empty for a type without names. If it
+    doesn't limit the length, botocore's model does. A program may leave the name out."""
     defaults: Mapping[str, object] = field(default_factory=dict)
     """The values that the real provider uses for inputs that a program leaves out."""
     fixed_parameters: ApiStructure = field(default_factory=dict)
     """Parameters whose values are the same for every resource."""
 
     id_template: str = ""
-    """The template for Pulumi's ID, to be filled in with parameters. Empty if the ID is the
-    physical name, or if AWS chooses it."""
+    """The template for Pulumi's ID, in which parameters are filled in. Empty if the ID is the
+    physical name or if AWS chooses the ID."""
     id_parameter: str = ""
-    """The response field with Pulumi's ID, if AWS chooses it. The other operations take the ID as a
-    parameter of the same name."""
+    """The response field that contains Pulumi's ID if AWS chooses the ID. The other operations have
+    a parameter with the same name."""
     read: str | Callable[[Resource, Aws], Response]
     """Describes a resource."""
     response_field: str = ""
-    """The response field that holds the description, or a list of them. Empty if the response is
-    the description itself."""
+    """The response field that contains the description, or a list of descriptions. Empty if the
+    response itself is the description."""
     response_paths: ApiPaths = field(default_factory=dict)
-    """The paths of inputs in the description, if they differ from those in the request."""
+    """The paths of inputs in the description if they differ from the paths in the request."""
     drift_inputs: Mapping[str, object] = field(default_factory=dict)
     """The inputs that a refresh reads even if the program doesn't declare them, because people tend
-    to set them by hand. Their values are what the service returns if nobody has."""
+    to set them by hand. The values are what the service returns if nobody has set the input."""
     write_only: str = ""
     """The inputs that the service doesn't return. A refresh keeps their declared values."""
     outputs: ApiPaths = field(default_factory=dict)
-    """The outputs that AWS decides, and their paths in the description."""
+    """The outputs that AWS decides, with their paths in the description."""
 
     update: str | Callable[[Resource, Aws], object] = ""
-    """Sets all inputs except tags and `input_operations`. Empty if there are no others."""
+    """Sets all inputs except tags and `input_operations`. Empty if there are no other inputs."""
     input_operations: Mapping[str, InputOperations] = field(default_factory=dict)
-    """The inputs that have operations of their own. If `create` doesn't accept one of them, it's
-    set right after the creation."""
+    """The inputs that have their own operations. Those that `create` doesn't accept are set right
+    after the creation."""
     removal_values: Mapping[str, object] = field(default_factory=dict)
     """The values that unset inputs. If a request just left these inputs out, the service would keep
     their old values."""
     replace_on_changes: str = ""
-    """The inputs that AWS can't change in place, so a new value needs a new resource."""
+    """The inputs that AWS can't change in place, so that a new value requires a new resource."""
     recomputed_outputs: str = ""
-    """The outputs that AWS decides again if an update changes anything but the tags."""
+    """The outputs that AWS decides again when an update changes anything but the tags."""
     tag_operations: TagOperations = field(default_factory=TagOperations)
 
     delete: str | None
-    """Deletes a resource. None if the resource disappears together with another one."""
+    """Deletes a resource. None if the resource is deleted together with another one."""
 
     @property
     def name_parameter(self) -> str:
-        """The parameter that takes the physical name."""
+        """The parameter for the physical name."""
         return self.fields[self.name_input].path.rpartition(".")[2]
 
     @cached_property
     def fields(self) -> Mapping[str, ApiField]:
-        """Where each supported input goes in a request."""
+        """The API field of each supported input."""
         return {name: self._locate_input(name) for name in self.inputs.split()}
 
     def _locate_input(self, name: str) -> ApiField:
-        """Locate an input in the request, or if no operation takes it, in the creation's response.
+        """Find an input's field in the request or, if there's none, in the response of `create`.
 
-        Lambda, for example, takes no code hash, but returns one, which a refresh compares with the
-        declared hash.
+        For example, Lambda doesn't accept a code hash, but returns one, which a refresh compares
+        with the declared hash.
         """
         response = cast("Shape", self._load_model(self.create).output_shape)
         api_field = (
@@ -159,7 +160,7 @@ class ResourceType:
         return api_field
 
     def _find_parameter(self, name: str) -> ApiField | None:
-        """Find the parameter for an input, either in `create` or in the input's own operation."""
+        """Find the parameter for an input, either of `create` or of the input's own operation."""
         api_path = self.api_paths.get(name)
         parameter = find_field(self._load_parameters(self.create), name, api_path)
         if parameter is None and name in self.input_operations:
@@ -168,7 +169,7 @@ class ResourceType:
         return parameter
 
     def _find_in_container(self, name: str) -> ApiField | None:
-        """Find an input inside the parameter at `container_path`."""
+        """Find the field for an input inside the parameter at `container_path`."""
         container = find_field(self._load_parameters(self.create), "", self.container_path)
         if container is None:
             return None
@@ -179,7 +180,7 @@ class ResourceType:
         return ApiField(f"{container.path}.{inner_field.path}", inner_field.shape)
 
     def _load_parameters(self, operation: str) -> Shape:
-        """Load the shape that has an operation's parameters as its members."""
+        """Load the shape whose members are the parameters of an operation."""
         return cast("Shape", self._load_model(operation).input_shape)
 
     def _load_model(self, operation: str) -> OperationModel:

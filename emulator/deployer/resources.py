@@ -1,8 +1,8 @@
 """Defines the resource types that the deployer supports.
 
-They have the inputs that this repository's program uses, and the outputs that connect resources.
-The comment above a type names the source file of the real provider, relative to internal/service
-in hashicorp/terraform-provider-aws.
+Each type has the inputs that the program in this repository uses, and the outputs that other
+resources refer to. The comment above a type names the source file in the real provider, relative to
+internal/service in hashicorp/terraform-provider-aws.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from emulator.deployer import calls
 from emulator.deployer.resource_type import InputOperations, ResourceType, TagOperations
 
 EVENTBRIDGE_NAME = r"[0-9a-zA-Z\-_.]+"
-"""Matches the names of rules and targets, and in EventBridge Scheduler, of schedules and groups."""
+"""Matches the names of rules and targets, and of schedules and schedule groups."""
 IAM_NAME = r"[\w+=,.@-]+"
 ALARM_NAME = r"[^\x00-\x1f\x7f]+"
 PERMISSION_INPUTS = "statementId function action principal sourceArn"
@@ -178,7 +178,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
             "metricTransformation.namespace": "metricNamespace",
             "metricTransformation.value": "metricValue",
         },
-        # botocore's model also allows control characters, which no console displays.
+        # botocore's model also allows control characters, but no console displays them.
         name_pattern=r"[^:*\x00-\x1f\x7f]+",
         read="DescribeMetricFilters",
         response_field="metricFilters",
@@ -264,7 +264,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         inputs="name code codeSha256 handler runtime architectures role timeout memorySize "
         "environment loggingConfig tracingConfig publish reservedConcurrentExecutions tags",
         api_paths={"name": "FunctionName"},
-        # botocore's limit is longer, because it applies to ARNs, too:
+        # botocore's limit is higher because the field may also contain an ARN:
         # https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
         name_pattern=r"[A-Za-z0-9_-]{1,64}",
         defaults={"timeout": 3, "memorySize": 128, "publish": False},

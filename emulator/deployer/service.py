@@ -1,8 +1,8 @@
 """Implements the gRPC service of a Pulumi provider for AWS resources in the emulator.
 
-What each response has to contain can be seen in the engine's client, pulumi/pulumi, sdk/go/common/
-resource/plugin/provider_plugin.go. This provider doesn't accept secrets. The engine therefore sends
-their plain values, and marks the values in responses as secret itself.
+The engine's client shows what each response has to contain: pulumi/pulumi, sdk/go/common/resource/
+plugin/provider_plugin.go. This provider doesn't announce that it accepts secrets, so the engine
+sends their plain values and marks the values in responses as secret itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from emulator.deployer.resource_type import ResourceType
 
 VERSION = version("pulumi-aws")
-"""The version of the real provider that this one stands in for."""
+"""The version of the real provider, which this provider replaces."""
 NO_REGION = "missing region information; run 'pulumi config set aws:region eu-west-1'"
 GET_ACCOUNT = "aws:index/getCallerIdentity:getCallerIdentity"
 GET_REGION = "aws:index/getRegion:getRegion"
@@ -36,10 +36,10 @@ UNSUPPORTED = "is not supported by the emulator's provider"
 
 
 class Provider:
-    """One of a program's AWS providers, for example the default provider.
+    """An AWS provider of a program, for example the default provider.
 
-    The capitalized methods are Pulumi's gRPC service ResourceProvider. They're called from several
-    threads, and raise DeploymentError for errors that users can cause.
+    The capitalized methods implement Pulumi's gRPC service ResourceProvider. The engine calls them
+    from several threads. For errors that users can cause, they raise DeploymentError.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -48,7 +48,7 @@ class Provider:
         self._aws: Aws
 
     def GetPluginInfo(self, _request: Empty) -> plugin_pb2.PluginInfo:
-        """Report the version, which the engine compares with the one that the program requires."""
+        """Return the version, which the engine compares with the one that the program requires."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def DiffConfig(self, request: pb.DiffRequest) -> pb.DiffResponse:
@@ -65,8 +65,8 @@ class Provider:
     def Configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
         """Connect to the emulator, and store the settings for all later calls.
 
-        Raises DeploymentError if no emulator answers, no region is known, or a setting isn't
-        supported.
+        Raises:
+            DeploymentError: no emulator responds, no region is set, or a setting isn't supported.
         """
         endpoint = find_endpoint(self._environment)
         account = fetch_health(endpoint)["account"]
@@ -78,9 +78,10 @@ class Provider:
         return pb.ConfigureResponse(supportsPreview=True)
 
     def _find_region(self, settings: Mapping[str, object]) -> str:
-        """Read the region from the settings or else from the environment.
+        """Return the region from the settings or else from the environment variables.
 
-        Raises DeploymentError if neither has one.
+        Raises:
+            DeploymentError: neither of them contains a region.
         """
         region = (
             settings.get("region")
@@ -92,7 +93,7 @@ class Provider:
         return str(region)
 
     def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
-        """Complete and validate a resource's inputs, and report a failure for each invalid one."""
+        """Complete and validate a resource's inputs. Invalid inputs are listed as failures."""
         inputs, failures = check_inputs(
             _find_resource_type(request.type),
             from_struct(request.news),
@@ -110,7 +111,7 @@ class Provider:
         )
 
     def Diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """List the inputs that have changed, and those that force a replacement."""
+        """List the inputs that have changed, and which of them force a replacement."""
         resource_type = _find_resource_type(request.type)
         old_inputs = from_struct(request.old_inputs)
         new_inputs = from_struct(request.news)
@@ -124,7 +125,7 @@ class Provider:
         )
 
     def Create(self, request: pb.CreateRequest) -> pb.CreateResponse:
-        """Create a resource, or predict its outputs in a preview."""
+        """Create a resource or, in a preview, predict its outputs."""
         resource_type = _find_resource_type(request.type)
         inputs = from_struct(request.properties)
         if request.preview:
@@ -157,7 +158,7 @@ class Provider:
         )
 
     def Update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
-        """Update a resource in place, or predict its outputs in a preview."""
+        """Update a resource in place or, in a preview, predict its new outputs."""
         resource_type = _find_resource_type(request.type)
         old_inputs = from_struct(request.old_inputs)
         new_inputs = from_struct(request.news)
@@ -172,14 +173,14 @@ class Provider:
         return pb.UpdateResponse(properties=to_struct(outputs))
 
     def Delete(self, request: pb.DeleteRequest) -> Empty:
-        """Delete a resource, unless it's already gone."""
+        """Delete a resource. Do nothing if it no longer exists."""
         resource_type = _find_resource_type(request.type)
         inputs = from_struct(request.old_inputs)
         lifecycle.delete_resource(resource_type, request.id, inputs, self._aws)
         return Empty()
 
     def Invoke(self, request: pb.InvokeRequest) -> pb.InvokeResponse:
-        """Return the result of a provider function, such as `aws.get_region()` in a program."""
+        """Return the result of a provider function, such as `aws.get_region()`."""
         results = {
             GET_ACCOUNT: {"accountId": self._aws.account},
             GET_REGION: {"region": self._aws.region},
@@ -193,14 +194,14 @@ class Provider:
 
 
 def _build_changes(*, is_different: bool) -> pb.DiffResponse.DiffChanges.ValueType:
-    """Translate a boolean into the enum that a DiffResponse uses instead."""
+    """Translate a boolean into the enum that a DiffResponse requires."""
     if is_different:
         return pb.DiffResponse.DIFF_SOME
     return pb.DiffResponse.DIFF_NONE
 
 
 def _find_resource_type(type_token: str) -> ResourceType:
-    """Look up a resource type by its token. Raises DeploymentError if it isn't supported."""
+    """Look up a resource type by its token. Raise DeploymentError if it isn't supported."""
     if type_token not in RESOURCE_TYPES:
         raise DeploymentError(f"{type_token} {UNSUPPORTED}")
     return RESOURCE_TYPES[type_token]

@@ -1,8 +1,8 @@
-"""Translates a program's inputs into API requests, and compares them with the API's responses.
+"""Translates a program's inputs into API requests, and responses back into inputs.
 
-Names and types come from botocore's models. So do the allowed values, lengths and ranges, which
-botocore itself doesn't check. Patterns aren't checked, because they're written for the regular
-expressions of another language.
+Names and types come from botocore's models. The models also contain allowed values, lengths and
+ranges, which are checked here because botocore itself doesn't check them. Patterns aren't checked,
+because they're written for another language's regular expressions.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 ApiStructure: TypeAlias = dict[str, object]
 """A request, or a structure inside one, with the field names of the AWS API."""
 ApiPaths: TypeAlias = Mapping[str, str]
-"""The API paths of inputs. A key is an input's full path, for example `target.input`, but its API
-path is relative to the enclosing block."""
+"""Input path -> API path. An input path is complete, for example `target.input`, but an API path is
+relative to the enclosing block."""
 
 
 class ApiField(NamedTuple):
-    """A field of the API that corresponds to an input."""
+    """The field in the API that corresponds to an input."""
 
     path: str
-    """The names of the fields that lead to it, separated by dots. A step `0` is a list's only
-    item."""
+    """The field names on the way to the field, separated by dots. The step `0` stands for the only
+    item of a list."""
     shape: Shape
     """The field's type in botocore's model."""
 
@@ -40,9 +40,9 @@ class ApiField(NamedTuple):
 
 
 def find_field(parent: Shape, name: str, api_path: str | None = None) -> ApiField | None:
-    """Find the field that corresponds to an input, or None if the structure doesn't have it.
+    """Find the field that corresponds to an input, or return None if there's no such field.
 
-    Without `api_path`, the field's name differs from the input's in capitalization at most.
+    Without `api_path`, look for a field that has the same name as the input, ignoring case.
     """
     if api_path is None:
         api_path = _find_member(parent, name)
@@ -56,10 +56,10 @@ def find_field(parent: Shape, name: str, api_path: str | None = None) -> ApiFiel
 
 
 def _find_member(parent: Shape, name: str) -> str | None:
-    """Find the member of a structure that has an input's name, ignoring case.
+    """Return the name of a structure's member that has an input's name, ignoring case.
 
-    If `parent` is a map of attributes, such as SQS's, the model doesn't list their names, so the
-    input's name is capitalized.
+    If `parent` is a map of attributes, as in SQS, the model doesn't contain the attribute names, so
+    the result is the capitalized name of the input.
     """
     if parent.type_name == "map":
         return name[0].upper() + name[1:]
@@ -70,23 +70,23 @@ def _find_member(parent: Shape, name: str) -> str | None:
 
 
 def nest(api_path: str, value: object) -> object:
-    """Wrap a value in structures and lists: `a.0.b` and 1 become `{"a": [{"b": 1}]}`."""
+    """Wrap a value in structures and lists: for `a.0.b`, 1 becomes `{"a": [{"b": 1}]}`."""
     for step in reversed(_split_path(api_path)):
         value = _nest_once(step, value)
     return value
 
 
 def _nest_once(step: str, value: object) -> object:
-    """Wrap a value in a list if the step is `0`, otherwise in a structure."""
+    """Wrap a value in a list if the step is `0`, and otherwise in a structure."""
     if step == "0":
         return [value]
     return {step: value}
 
 
 def merge(first: object, second: object) -> object:
-    """Merge two nested structures that have no value in common.
+    """Merge two nested structures that don't have values at the same path.
 
-    If both are lists, they have one item each, and their items are merged.
+    Two lists have exactly one item each, and these items are merged.
     """
     if isinstance(first, list) and isinstance(second, list):
         return [merge(first[0], second[0])]
@@ -103,10 +103,11 @@ def merge(first: object, second: object) -> object:
 def to_api(value: object, shape: Shape, input_path: str, api_paths: ApiPaths) -> object:
     """Translate an input's value into the form that the API expects.
 
-    An unknown value stays UNKNOWN, and an archive becomes a zip file. Error messages start with
-    `input_path`.
+    An archive becomes a zip file, and an unknown value stays UNKNOWN.
 
-    Raises DeploymentError if the value has the wrong type or AWS would reject it.
+    Raises:
+        DeploymentError: the value has the wrong type, or exceeds a limit of the API. The message
+            starts with `input_path`.
     """
     if value == UNKNOWN:
         return value
@@ -129,7 +130,7 @@ def to_api(value: object, shape: Shape, input_path: str, api_paths: ApiPaths) ->
 def _structure_to_api(
     block: Mapping[str, object], shape: Shape, block_path: str, api_paths: ApiPaths
 ) -> object:
-    """Translate a block of inputs, several of which may end up in the same nested structure."""
+    """Translate a block of inputs. Several inputs may end up in the same nested structure."""
     structure: object = {}
     for name, value in block.items():
         input_path = f"{block_path}.{name}"
@@ -152,7 +153,7 @@ def _list_to_api(
 ) -> list[object]:
     """Translate the items of a list.
 
-    If the API expects a list of pairs, for example tags, a program declares a mapping.
+    If the API expects a list of key-value pairs, for example tags, the input is a mapping.
     """
     pair_names = _find_pair_names(item_shape)
     if pair_names is not None:
@@ -172,7 +173,7 @@ def _list_to_api(
 
 
 def find_value(value: object, api_path: str) -> object | None:
-    """Return the value at a path in a request or response, or None if there's none."""
+    """Return the value at an API path in a request or response, or None if it isn't set."""
     for step in _split_path(api_path):
         if isinstance(value, list) and value:
             value = value[0]
@@ -186,7 +187,7 @@ def find_value(value: object, api_path: str) -> object | None:
 def from_api(
     current: object, declared: object, shape: Shape, input_path: str, api_paths: ApiPaths
 ) -> object:
-    """Translate a value from a response back into the form of the declared input."""
+    """Translate a value from a response back into the form in which the input is declared."""
     if isinstance(declared, str):
         return current
     if isinstance(declared, Mapping) and shape.type_name == "list":  # for example tags
@@ -194,7 +195,7 @@ def from_api(
     if isinstance(declared, Mapping) and shape.type_name == "structure":
         return _structure_from_api(current, declared, shape, input_path, api_paths)
 
-    # Attributes, for example those of SQS, are strings even if they hold numbers.
+    # In attributes, for example those of SQS, even numbers are strings.
     return parse_document(current)
 
 
@@ -205,9 +206,9 @@ def _structure_from_api(
     block_path: str,
     api_paths: ApiPaths,
 ) -> Properties:
-    """Translate a structure, skipping any fields that the program doesn't declare.
+    """Translate a structure from a response, but only those fields that the program declares.
 
-    Services add such fields to their responses.
+    Services add other fields to their responses.
     """
     block = {}
     for name, declared_value in declared.items():
@@ -220,7 +221,7 @@ def _structure_from_api(
 
 
 def tags_from_api(tags: object, shape: Shape) -> Properties:
-    """Turn a response's tags into a mapping. Depending on the service, they're a list of pairs."""
+    """Turn the tags in a response into a mapping, which is a list of pairs in some services."""
     if not isinstance(tags, list):
         return cast("Properties", tags or {})
     key_name, value_name = _find_pair_names(cast("ListShape", shape).member) or []
@@ -228,9 +229,9 @@ def tags_from_api(tags: object, shape: Shape) -> Properties:
 
 
 def satisfies(current: object, requested: object) -> bool:
-    """Check whether a value from a response has everything that a request would set.
+    """Return whether a value from a response contains everything that a request would set.
 
-    A service may add fields to a structure, or format a JSON document differently.
+    The response may have additional fields in structures, and another format of JSON documents.
     """
     if isinstance(current, Mapping) and isinstance(requested, Mapping):
         return all(satisfies(current.get(name), value) for name, value in requested.items())
@@ -240,12 +241,12 @@ def satisfies(current: object, requested: object) -> bool:
 
 
 def parse_document(document: object) -> object:
-    """Parse a string as JSON. Return any other value, or a string that isn't JSON, unchanged."""
+    """Parse a JSON document. Return a string that isn't JSON, or any other value, unchanged."""
     if not isinstance(document, str):
         return document
     try:
         return json.loads(document)
-    except ValueError:  # Services accept some strings that aren't JSON.
+    except ValueError:  # Some inputs are strings that aren't JSON.
         return document
 
 
@@ -253,7 +254,7 @@ def parse_document(document: object) -> object:
 
 
 def _split_path(api_path: str) -> list[str]:
-    """Split an API path into its steps. The empty path has none."""
+    """Split an API path into its steps. An empty path has no steps."""
     if not api_path:
         return []
     return api_path.split(".")
@@ -269,9 +270,9 @@ def _follow_step(shape: Shape, step: str) -> Shape:
 
 
 def _find_pair_names(shape: Shape) -> list[str] | None:
-    """Return the two field names of a key-value pair, such as `Key` and `Value`.
+    """Return the two field names of a key-value pair, for example `Key` and `Value`.
 
-    Return None if the shape isn't a pair.
+    Return None if the shape isn't a key-value pair.
     """
     if shape.type_name != "structure":
         return None
@@ -283,7 +284,7 @@ def _find_pair_names(shape: Shape) -> list[str] | None:
 
 
 def _require_field(parent: Shape, input_path: str, api_paths: ApiPaths) -> ApiField:
-    """Find the field for an input in a block. Raises DeploymentError if it isn't supported."""
+    """Find the field for an input in a block. Raise DeploymentError if there's no such field."""
     path_without_indexes = re.sub(r"\[\d+\]", "", input_path)
     input_name = input_path.rpartition(".")[2]
     field = find_field(parent, input_name, api_paths.get(path_without_indexes))
@@ -293,14 +294,14 @@ def _require_field(parent: Shape, input_path: str, api_paths: ApiPaths) -> ApiFi
 
 
 def _require_mapping(value: object, input_path: str, noun: str) -> Mapping[str, object]:
-    """Reject a value that isn't a mapping. The error message calls the expected value `noun`."""
+    """Reject a value that isn't a mapping. `noun` is the error message's word for the mapping."""
     if not isinstance(value, Mapping):
         raise DeploymentError(f"{input_path}: a {noun} was expected, not {value!r}")
     return value
 
 
 def _check_limits(shape: Shape, value: object, input_path: str) -> None:
-    """Raise DeploymentError if a value isn't in the model's enum, or exceeds its limits."""
+    """Raise DeploymentError if a value isn't in the model's enum or violates its limits."""
     allowed_values = getattr(shape, "enum", ())
     if allowed_values and value not in allowed_values:
         raise DeploymentError(f"{input_path}: {value!r} is not one of {', '.join(allowed_values)}")
@@ -314,7 +315,7 @@ def _check_limits(shape: Shape, value: object, input_path: str) -> None:
 
 
 def _check_size(shape: Shape, size: int, unit: str, input_path: str) -> None:
-    """Raise DeploymentError if a number or a length is outside the model's range."""
+    """Raise DeploymentError if a number or a length is outside the range in the model."""
     maximum = shape.metadata.get("max")
     if maximum is not None and size > maximum:
         raise DeploymentError(f"{input_path}: {size}{unit} is more than AWS allows, {maximum}")

@@ -1,7 +1,7 @@
 """Converts between Python values and Pulumi's wire format, which uses protobuf structs.
 
-Values that JSON doesn't have, such as secrets and archives, are structs with a special key, the
-*signature*.
+Values that don't exist in JSON, such as secrets and archives, are represented by structs with a
+special key, the *signature*.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from google.protobuf import (  # type: ignore[import-untyped]  # protobuf brings
 
 from emulator.deployer.errors import DeploymentError
 
-# These three are also in Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
+# These three constants come from Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-"""The signature's key. Its value says whether the mapping is a secret, an asset or an archive."""
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # the signature of any secret
+"""The key whose value says whether a mapping is a secret, an asset or an archive."""
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # This isn't a password.
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""Stands for a value that isn't known during a preview."""
+"""Stands for a value that isn't known in a preview."""
 
 NOT_SUPPORTED = "is not supported, only a zip file, or an AssetArchive of files and texts"
 
 Properties: TypeAlias = dict[str, object]
-"""JSON values, or UNKNOWN, by their names in Pulumi. An archive is a mapping with a signature, a
-hash and assets."""
+"""A resource's inputs or outputs, by their names in Pulumi. Each value is a JSON value or UNKNOWN.
+An archive is a mapping with a signature, a hash and assets."""
 
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:
-    """Convert a struct to properties. Nulls are dropped, and secrets become plain values."""
+    """Convert a struct to properties, without null values and with secrets as plain values."""
     return cast("Properties", _from_wire(json_format.MessageToDict(struct)))
 
 
@@ -48,22 +48,22 @@ def to_struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
 
 
 def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:
-    """Check whether a value is an archive, even one that came without its content."""
+    """Return whether a value is an archive, with or without its content."""
     return isinstance(value, Mapping) and value.get(SIGNATURE) == ARCHIVE
 
 
 def build_zip(archive: Mapping[str, object], input_path: str) -> bytes:
-    """Turn an archive into the bytes of a zip file. Errors start with `input_path`.
+    """Build a zip file from an archive. Error messages start with `input_path`.
 
-    A FileArchive that already is a zip file is used as it is. Pulumi does the same, see
+    If a FileArchive is already a zip file, return its content. Pulumi does the same, see
     sdk/go/common/resource/archive.
     """
     archive_path = str(archive.get("path", ""))
     if archive_path.endswith(".zip"):
         return Path(archive_path).read_bytes()
 
-    # Entries get ZipInfo's default timestamp, so that the same files result in the same bytes. The
-    # emulator unpacks those only once.
+    # ZipInfo has a fixed timestamp, so the same files always result in the same zip file, which the
+    # emulator then unpacks only once.
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as zip_file:
         for name, content in sorted(_read_files(archive, input_path).items()):
@@ -72,9 +72,9 @@ def build_zip(archive: Mapping[str, object], input_path: str) -> bytes:
 
 
 def _read_files(archive: Mapping[str, object], input_path: str) -> dict[str, bytes]:
-    """Read all files of an AssetArchive, including nested archives, by their path in the zip file.
+    """Map the paths in an AssetArchive to the contents of the files, including nested archives.
 
-    There are none if the archive comes from the engine's state, which doesn't store the content.
+    An archive from the stack's state has no files, because the engine doesn't store their contents.
     """
     if "path" in archive or "uri" in archive:
         raise DeploymentError(f"{input_path}: {NOT_SUPPORTED}")
@@ -92,9 +92,9 @@ def _read_files(archive: Mapping[str, object], input_path: str) -> dict[str, byt
 
 
 def _read_asset(asset: Mapping[str, str], input_path: str) -> bytes:
-    """Read a FileAsset or a StringAsset. Raises DeploymentError for a RemoteAsset."""
+    """Read a FileAsset or a StringAsset. Raise DeploymentError for a RemoteAsset."""
     if "path" in asset:
-        # It's relative to the working directory, which is the program's folder.
+        # The path is relative to the working directory, which is the program's folder.
         return Path(asset["path"]).read_bytes()
     if "text" in asset:
         return asset["text"].encode()
@@ -102,9 +102,9 @@ def _read_asset(asset: Mapping[str, str], input_path: str) -> bytes:
 
 
 def _from_wire(value: object) -> object:
-    """Convert a decoded JSON value: unwrap secrets, drop nulls, and turn whole floats into ints.
+    """Unwrap secrets, drop nulls and turn whole floats into ints in a decoded JSON value.
 
-    Protobuf structs have only floats.
+    All numbers in Protobuf structs are floats.
     """
     if isinstance(value, dict):
         if value.get(SIGNATURE) == SECRET:
