@@ -116,8 +116,8 @@ class Emulator:
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
         """Fire a schedule at once, and return the ARN of the execution that it starts.
 
-        The execution's input contains `scheduled_time` (ISO 8601, by default the current time) as
-        the scheduled time.
+        The execution sees `scheduled_time` (ISO 8601, by default the current time) as the time for
+        which it was scheduled.
 
         Raises:
             EmulatorError: the schedule can't start its target.

@@ -110,7 +110,7 @@ def warm_up(modules: Sequence[str], services: Sequence[str]) -> dict[str, str]:
 
 
 def _load_models(services: Sequence[str]) -> None:
-    """Load botocore's models of services into a loader that every session in a copy uses."""
+    """Load botocore's models of services into a loader that all later sessions share."""
     import botocore.session  # noqa: PLC0415  # `run` doesn't need it
 
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)
@@ -124,9 +124,9 @@ def _load_models(services: Sequence[str]) -> None:
 
 
 def run_copy(connection: socket.socket, import_variables: dict[str, str]) -> NoReturn:
-    """Run the caller's program in this process, which is a new copy, and exit.
+    """Run the caller's program in this process, which is a new copy of the warm process.
 
-    Before that, the exit code is sent to the caller.
+    Then send the exit code to the caller and exit.
     """
     descriptors, request = _receive_request(connection)
     _replace_standard_streams(descriptors)

@@ -35,7 +35,7 @@ def read_function(function: Resource, aws: Aws) -> Response:
 
 
 def update_function(function: Resource, aws: Aws) -> None:
-    """Update a Lambda function's configuration and code, then publish a version if declared."""
+    """Update a function's configuration and code, then publish a version if `publish` is true."""
     changed_code_inputs = function.changed_inputs & {"code", "codeSha256", "architectures"}
     changed_configuration = function.changed_inputs - {*changed_code_inputs, "publish"}
 

@@ -63,7 +63,7 @@ def check_inputs(
         defaults[resource_type.name_input] = generated_name
 
     complete_inputs = {**defaults, **declared_inputs}
-    failures = _find_failures(resource_type, complete_inputs)
+    failures = _find_invalid_inputs(resource_type, complete_inputs)
 
     # These inputs don't belong to the resource type, so they're added after the validation.
     added_inputs: Properties = {DEFAULTS: sorted(defaults.keys() - declared_inputs.keys())}
@@ -96,7 +96,7 @@ def _choose_name(
     return f"{logical_name}-{hashlib.sha256(seed).hexdigest()[:7]}"
 
 
-def _find_failures(resource_type: ResourceType, inputs: Properties) -> dict[str, str]:
+def _find_invalid_inputs(resource_type: ResourceType, inputs: Properties) -> dict[str, str]:
     """Map the name of each invalid input to the reason why it's invalid."""
     failures = {}
     for name, value in inputs.items():

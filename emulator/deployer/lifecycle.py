@@ -52,8 +52,8 @@ def plan_outputs(
 ) -> Properties:
     """Predict a resource's outputs for a preview.
 
-    Outputs that AWS doesn't decide before the deployment are UNKNOWN. For a new resource, that's
-    all outputs except the inputs, and `old_inputs` and `old_outputs` are empty.
+    An output is UNKNOWN if AWS won't decide it before the deployment. For a new resource, which has
+    no old inputs and outputs, that's true of everything that AWS decides.
     """
     aws_outputs = {name: old_outputs.get(name, UNKNOWN) for name in resource_type.outputs}
 
@@ -79,7 +79,7 @@ def create_resource(resource_type: ResourceType, inputs: Properties, aws: Aws) -
     resource = _build_resource(resource_type, resource_id, inputs, remaining_inputs)
     _apply_input_operations(resource_type, resource, inputs, aws)
 
-    description = _describe(resource_type, resource, aws)
+    description = _describe_resource(resource_type, resource, aws)
     outputs = _build_outputs(resource_type, description, inputs)
     return ResourceState(resource_id, inputs, outputs)
 
@@ -116,7 +116,7 @@ def read_resource(
     """
     try:
         resource = _build_resource(resource_type, resource_id, inputs)
-        description = _describe(resource_type, resource, aws)
+        description = _describe_resource(resource_type, resource, aws)
     except NotFoundError:
         return None
 
@@ -147,7 +147,7 @@ def update_resource(
         else:
             aws.call(resource_type.service, resource_type.update, resource.parameters)
 
-    description = _describe(resource_type, resource, aws)
+    description = _describe_resource(resource_type, resource, aws)
     outputs = _build_outputs(resource_type, description, new_inputs)
     if ALL_TAGS in changed_inputs:
         _update_tags(resource_type, resource, old_inputs, outputs, aws)
@@ -229,7 +229,7 @@ def _apply_input_operations(
 # Descriptions
 
 
-def _describe(resource_type: ResourceType, resource: Resource, aws: Aws) -> Response:
+def _describe_resource(resource_type: ResourceType, resource: Resource, aws: Aws) -> Response:
     """Read a resource's description, and add its ID and tags if they're missing in the response.
 
     Raises:

@@ -102,7 +102,7 @@ def _read_asset(asset: Mapping[str, str], input_path: str) -> bytes:
 
 
 def _from_wire(value: object) -> object:
-    """Unwrap secrets, drop nulls and turn whole floats into ints in a decoded JSON value.
+    """Clean up a decoded JSON value: unwrap secrets, drop nulls and turn whole floats into ints.
 
     All numbers in Protobuf structs are floats.
     """

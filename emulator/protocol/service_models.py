@@ -114,8 +114,8 @@ def _compile_pattern(java_pattern: str) -> re.Pattern[str]:
 def select_fields(shape: Shape | None, value: object) -> object:
     """Drop all fields that are None or that the response shape doesn't have, at every depth.
 
-    So a resource can offer the same fields to all operations, although the responses of List
-    operations have fewer fields than those of Describe operations.
+    List operations return fewer fields of a resource than Describe operations. Because of this
+    function, a resource can offer the same fields to both.
     """
     if isinstance(value, dict) and (shape is None or isinstance(shape, StructureShape)):
         return {

@@ -32,7 +32,7 @@ from emulator.server import (
 from emulator.server.stepfunctions import StepFunctions
 
 CORRECTIONS = (alarms, events, functions, iam, logs, scheduler)
-"""The modules that correct MiniStack's services. Importing them is all it takes."""
+"""The modules that correct MiniStack's services, which happens when they're imported."""
 FORBIDDEN_RESPONSE_START: HTTPResponseStartEvent = {
     "type": "http.response.start",
     "status": call_log.FORBIDDEN,

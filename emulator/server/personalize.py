@@ -92,7 +92,7 @@ def _map_paths() -> dict[str, Operation]:
 def authorize(caller: Caller, action: str, resource_arns: list[str]) -> None:
     """Reject a request unless the caller may perform an action on all of the resources.
 
-    For iam:PassRole, these are roles, each of which must also trust Personalize.
+    For iam:PassRole, the resources are roles, which must also trust Personalize.
     """
     is_pass_role = action == "iam:PassRole"
     conditions = None

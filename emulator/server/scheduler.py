@@ -122,7 +122,7 @@ def _send_to_dead_letter_queue(
 ) -> None:
     """Send an undeliverable event to the schedule's dead-letter queue."""
     account, queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].split(":")[4:]
-    message_attributes = _describe_failure(schedule, context_attributes, error)
+    message_attributes = _build_message_attributes(schedule, context_attributes, error)
 
     with suppress(ClientError):  # The caller raises the original error.
         sqs = _get_role_client("sqs", schedule, context_attributes["execution-id"])
@@ -154,10 +154,10 @@ def _get_role_client(service: str, schedule: Schedule, session_name: str) -> Any
     return get_client(service, region, credentials)
 
 
-def _describe_failure(
+def _build_message_attributes(
     schedule: Schedule, context_attributes: dict[str, str], error: ClientError
 ) -> dict[str, str]:
-    """Build the message attributes with which Scheduler explains a failure in the queue."""
+    """Build the attributes with which Scheduler describes a failed delivery in the queue."""
     return {
         "ERROR_CODE": error.response["Error"]["Code"],
         "ERROR_MESSAGE": error.response["Error"]["Message"],
@@ -189,10 +189,10 @@ def _build_context_attributes(schedule: Schedule, slot: dt.datetime) -> dict[str
 def find_due_deliveries(
     since: dt.datetime, now: dt.datetime
 ) -> Iterator[tuple[Schedule, dt.datetime]]:
-    """Yield each schedule with each of its slots that became due after `since` and up to `now`.
+    """Yield each enabled schedule with each of its slots between `since` and `now`.
 
-    If a schedule was created or updated after `since`, its first slot can be a fraction of a second
-    earlier than the update because slots are in whole seconds. Such a slot is also due.
+    If a schedule was created or updated in the meantime, its first slot counts even if it's before
+    the update. That's possible because slots are in whole seconds, but updates aren't.
     """
     for schedule in _list_schedules():
         changed_at = schedule["LastModificationDate"]
@@ -247,13 +247,13 @@ def reject_schedule(call: ministack.Call) -> None:
     if call.method not in {"POST", "PUT"} or not call.path.startswith("/schedules/"):
         return
 
-    problem = _find_problem(call.document)
-    if problem is not None:
-        raise ApiError("ValidationException", problem)
+    reason = _find_rejection_reason(call.document)
+    if reason is not None:
+        raise ApiError("ValidationException", reason)
 
 
-def _find_problem(schedule: Schedule) -> str | None:
-    """Return the first reason to reject a schedule, or None if it's fine."""
+def _find_rejection_reason(schedule: Schedule) -> str | None:
+    """Return the first reason to reject a schedule, or None if the schedule is valid."""
     target = schedule["Target"]
     group_name = schedule.get("GroupName", "default")
     group_arn = f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/{group_name}"

@@ -100,7 +100,7 @@ def read_field_path(path: str, state_input: StateInput, field: str) -> Json:
     """Return the value at the path in one of a state's fields, such as ItemsPath.
 
     Raises:
-        RuntimeFailed: the path matches no value. AWS's message for this names the field.
+        RuntimeFailed: the path matches no value. As in AWS, the message names the field.
     """
     try:
         return read_path(path, state_input)
@@ -166,9 +166,9 @@ def _write_at_steps(document: Json, steps: tuple[str | int, ...], value: Json) -
 
 
 def fill_template(template: Json, state_input: StateInput) -> Json:
-    """Return a template with its expressions evaluated, which are the values of all `.$` keys.
+    """Evaluate a template's expressions, which are the values of all keys that end with `.$`.
 
-    For example, `{"job.$": "$.jobs[0]"}` becomes `{"job": ...}` with the first job in the document.
+    For example, `{"job.$": "$.jobs[0]"}` becomes `{"job": ...}` with the document's first job.
 
     Raises:
         StateFailed: an expression can't be evaluated.

@@ -305,12 +305,12 @@ class Branch:
         After a failure or a timeout, all of these branches are closed.
 
         Raises:
-            StateFailed: the failure of the first branch that failed.
-            TimeoutError: some work wasn't finished after `timeout` seconds.
+            StateFailed: one of the branches failed.
+            TimeoutError: the branches weren't finished after `timeout` seconds.
         """
         group = _ParallelBranches(self, work_by_branch)
-        is_in_time = group.run(timeout)
-        if is_in_time and not group.failures:
+        finished_in_time = group.run(timeout)
+        if finished_in_time and not group.failures:
             return [group.results[branch] for branch in work_by_branch]
 
         for branch in work_by_branch:

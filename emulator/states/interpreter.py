@@ -122,7 +122,7 @@ def _add_state_to_cause(failure: RuntimeFailed, name: str, entered_event_id: int
 
 
 def _run_with_retries(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Run a state, with retries if it fails. If no retrier applies any longer, use a catcher."""
+    """Run a state, and retry it if it fails. If no retries are left, use a matching catcher."""
     retry_counts: Counter[int] = Counter()  # Each retrier has its own MaxAttempts.
     while True:
         try:
@@ -130,13 +130,13 @@ def _run_with_retries(branch: Branch, state: JsonObject, state_input: StateInput
         except StateFailed as failure:
             retrier = _find_matching_rule(state.get("Retry", ()), failure)
             if retrier is None or retry_counts[id(retrier)] >= retrier.get("MaxAttempts", 3):
-                return _catch(branch, state, state_input, failure)
+                return _catch_error(branch, state, state_input, failure)
 
             branch.sleep(_calculate_delay(branch, retrier, retry_counts[id(retrier)]))
             retry_counts[id(retrier)] += 1
 
 
-def _catch(
+def _catch_error(
     branch: Branch, state: JsonObject, state_input: StateInput, failure: StateFailed
 ) -> Transition:
     """Return the transition of the catcher that matches an error.

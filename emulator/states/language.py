@@ -81,13 +81,13 @@ def find_problems(definition: Json) -> list[str]:
 
 
 def _check_object(kind: str, field_groups: str, value: Json, location: str) -> Iterator[str]:
-    """Yield all problems with an object and its fields. Messages call the object a `kind`."""
+    """Yield all problems with an object and its fields. In messages, the object is a `kind`."""
     object_location = location or "the definition"
     if not isinstance(value, dict):
         yield f"{object_location}: {value!r} is not an object"
         return
 
-    yield from _count_fields(kind, field_groups, value, object_location)
+    yield from _check_field_counts(kind, field_groups, value, object_location)
 
     known_fields = re.findall(r"\w+", field_groups)
     for name, field_value in value.items():
@@ -99,7 +99,9 @@ def _check_object(kind: str, field_groups: str, value: Json, location: str) -> I
             yield f"{field_location}: a {kind} has only {known} in this emulator"
 
 
-def _count_fields(kind: str, field_groups: str, value: JsonObject, location: str) -> Iterator[str]:
+def _check_field_counts(
+    kind: str, field_groups: str, value: JsonObject, location: str
+) -> Iterator[str]:
     """Yield a problem for each group of alternative fields if an object has too few or too many."""
     for group in field_groups.split():
         alternatives = group.rstrip("?").split("|")
@@ -193,7 +195,7 @@ def _find_missing_states(machine: JsonObject, location: str) -> Iterator[str]:
 
 
 def _list_transitions(machine: JsonObject, location: str) -> Iterator[tuple[str, str]]:
-    """Yield the location of each field that names a state to go to, and the state's name."""
+    """Yield the location and the value of each field that names the next state."""
     yield f"{location}StartAt", machine["StartAt"]
     for name, state in machine["States"].items():
         state_location = f"{location}States[{name!r}]"

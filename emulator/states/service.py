@@ -112,7 +112,7 @@ class StepFunctions:
         return execution
 
     def create_state_machine(self, request: Request) -> Fields:
-        """Create a state machine, or return the existing one if the request is a repetition."""
+        """Create a state machine. If an equal request already did, return that state machine."""
         name = request.fields["name"]
         arn = f"arn:aws:states:{request.scope}:stateMachine:{name}"
         settings = _read_settings(request)
@@ -121,7 +121,7 @@ class StepFunctions:
         new_state_machine = StateMachine(name, arn, settings, self._host.now(), tags)
         state_machine = self._state_machines.setdefault(arn, new_state_machine)
 
-        # AWS doesn't compare the role, so a repetition may have another one.
+        # AWS doesn't compare the role, so the same request with another role counts as equal.
         if state_machine.settings != {**settings, "roleArn": state_machine.settings["roleArn"]}:
             raise ApiError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
         return {"stateMachineArn": arn, "creationDate": state_machine.creation_date}
@@ -229,7 +229,7 @@ class StepFunctions:
         return description
 
     def list_executions(self, request: Request) -> Fields:
-        """List a state machine's executions, starting with the one that last started or ended."""
+        """List a state machine's executions, the most recently started or ended first."""
         state_machine = self._find_state_machine(request.fields.get("stateMachineArn"))
         summaries = [
             _summarize(execution, request.as_of)
@@ -316,8 +316,8 @@ def _summarize(execution: Execution, as_of: datetime) -> Fields:
         "status": "RUNNING",
     }
 
-    # Without the lock, we could see only one of these two fields set by another thread that's just
-    # ending the execution.
+    # Another thread may be ending the execution. Without the lock, we might see the new value of
+    # only one of these two fields.
     with execution.lock:
         if execution.stop_date is not None and execution.stop_date <= as_of:
             summary["status"] = execution.status
@@ -336,8 +336,8 @@ def _paginate(
 ) -> Fields:
     """Return the page of items that a request's `maxResults` and `nextToken` ask for.
 
-    The token is the `id_field` of the first item on the next page. If it were a number, the pages
-    would shift whenever an execution starts between two requests.
+    The token is the ID of the first item on the next page, taken from `id_field`. With a position
+    as the token, the pages would shift whenever an execution starts between two requests.
     """
     ids = [str(item[id_field]) for item in items]
     start = 0

@@ -185,7 +185,7 @@ class StepFunctions:
         state_machine = self._state_machines[execution.state_machine.arn]
         calls = cast("Execution", execution).calls
 
-        # Other Tasks may append their calls before this one ends, so this may not remain the last.
+        # Remember the position of this call, because other Tasks may append calls before it ends.
         position = len(calls)
         calls.append(Call(_parse_function_name(resource), json.loads(payload), outcome=None))
 

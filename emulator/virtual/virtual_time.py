@@ -103,11 +103,11 @@ class VirtualClock:
     def wait(self, until: int | None, waiters: deque[Task] | None = None) -> bool:
         """Pause the current task until it's woken, or until `elapsed` reaches `until`.
 
-        Return whether the task was woken. `waiters` is the queue that the task waits in, from which
-        `wake_all` wakes it. Without `until`, the task would wait forever if it weren't woken.
+        Return whether the task was woken. While it waits, the task is in the queue `waiters`, whose
+        tasks are woken by `wake_all`. If `until` is None, only that ends the wait.
 
-        In the owner, this also raises the exception of a task that fails during the wait, and
-        StuckError if no task can ever continue.
+        In the owner, this method also raises the exception of any task that fails in the meantime,
+        and StuckError if no task can ever continue.
         """
         task = self.current_task
         task.wait_id = object()
