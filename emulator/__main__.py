@@ -13,7 +13,7 @@ HELP = "Run an AWS on this machine until Ctrl-C, as emulator/README.md explains.
 
 
 def main() -> int:
-    """Run the emulator until SIGINT or SIGTERM, and return the command's exit status.
+    """Run the emulator until SIGINT or SIGTERM and return the command's exit status.
 
     The status is 0 after a signal, and 1 if the emulator can't start or dies.
     """

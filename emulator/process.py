@@ -114,7 +114,7 @@ class Emulator:
         return self._clients[service]
 
     def fire(self, schedule: str, group: str = "default", scheduled_time: str | None = None) -> str:
-        """Fire a schedule at once, and return the ARN of the execution that it starts.
+        """Fire a schedule at once and return the ARN of the execution that it starts.
 
         The execution sees `scheduled_time` (ISO 8601, by default the current time) as the time for
         which it was scheduled.

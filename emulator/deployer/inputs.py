@@ -87,7 +87,7 @@ def _choose_name(
 ) -> object:
     """Generate a physical name from the logical name and seven hex digits that depend on `seed`.
 
-    If the resource already has a generated name, return that one, because a new name would require
+    If the resource already has a generated name, return that one because a new name would require
     a replacement.
     """
     previously_filled_in = cast("list[str]", old_inputs.get(DEFAULTS, []))

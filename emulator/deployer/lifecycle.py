@@ -135,7 +135,7 @@ def update_resource(
     new_inputs: Properties,
     aws: Aws,
 ) -> Properties:
-    """Update a resource in place, and return its new outputs."""
+    """Update a resource in place and return its new outputs."""
     changed_inputs = compare_inputs(resource_type, old_inputs, new_inputs).changed
     changed_except_tags = changed_inputs - {"tags", ALL_TAGS}
     resource = _build_resource(resource_type, resource_id, new_inputs, changed_except_tags)
@@ -196,7 +196,7 @@ def _build_resource(
 def _translate_inputs(resource_type: ResourceType, inputs: Mapping[str, object]) -> ApiStructure:
     """Translate all inputs except the tags into request parameters.
 
-    The values in the type's container are also added at the top level, because some of them are
+    The values in the type's container are also added at the top level because some of them are
     parameters of the operations that read or delete a resource.
     """
     nested_values: object = resource_type.fixed_parameters
@@ -249,7 +249,7 @@ def _describe_resource(resource_type: ResourceType, resource: Resource, aws: Aws
 
 
 def _read_description(resource_type: ResourceType, resource: Resource, aws: Aws) -> Response:
-    """Call the type's `read` operation, and extract the resource's description from the response.
+    """Call the type's `read` operation and extract the resource's description from the response.
 
     Raises:
         NotFoundError: the resource doesn't exist, or isn't in the list that the response contains.
@@ -361,7 +361,7 @@ def _read_inputs(
     """Return a resource's current inputs, except its tags.
 
     Inputs that AWS can't change in place keep their declared values. Of the undeclared inputs, only
-    `drift_inputs` are read, because services choose values for most of the others themselves.
+    `drift_inputs` are read because services choose values for most of the others themselves.
     """
     inputs = {**_read_undeclared_inputs(resource_type, description), **declared}
     unchangeable = {*resource_type.replace_on_changes.split()}

@@ -76,7 +76,7 @@ class Monitor:
         self._urns: set[str] = set()
 
     def RegisterResource(self, request: pb.RegisterResourceRequest) -> pb.RegisterResourceResponse:
-        """Deploy a resource, and respond with its URN, ID and outputs.
+        """Deploy a resource and respond with its URN, ID and outputs.
 
         Raises:
             DeploymentError: the resource can't be deployed. The message names the resource.
@@ -107,7 +107,7 @@ class Monitor:
         return pb.ResourceInvokeResponse(**{"return": getattr(response, "return")})
 
     def ReadResource(self, request: pb.ReadResourceRequest) -> pb.ReadResourceResponse:
-        """Reject `get()`, because the deployer only knows the resources that it has created."""
+        """Reject `get()` because the deployer only knows the resources that it has created."""
         raise DeploymentError(f"{request.type} {request.name}: get() {UNSUPPORTED}")
 
     def GetDeploymentInfo(self, _request: Empty) -> pb.DeploymentInfo:
@@ -115,7 +115,7 @@ class Monitor:
         return pb.DeploymentInfo(supportedFeatures=[pb.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS])
 
     def SignalAndWaitForShutdown(self, _request: Empty) -> Empty:
-        """Return immediately, because there's nothing to wait for."""
+        """Return immediately because there's nothing to wait for."""
         return Empty()
 
     def Log(self, request: engine_pb2.LogRequest) -> None:
@@ -131,7 +131,7 @@ class Monitor:
     def _claim_urn(self, request: pb.RegisterResourceRequest) -> str:
         """Reserve and return the URN that Pulumi's engine would assign to a resource.
 
-        The URN of the stack is also stored, because the stack's type isn't part of the URNs of its
+        The URN of the stack is also stored because the stack's type isn't part of the URNs of its
         children, unlike the types of other parents.
 
         Raises:

@@ -43,16 +43,16 @@ class Deployment(NamedTuple):
 def deploy(
     stack: str, *, project: str, program: Path, config: Mapping[str, str], endpoint: str
 ) -> Deployment:
-    """Run `__main__.py` in the folder `program`, and create its resources in the emulator.
+    """Run `__main__.py` in the folder `program` and create its resources in the emulator.
 
     The keys of `config` include the namespace, for example `aws:region`, and the values are
     strings, as in the configuration that Pulumi passes to a program. A stack can be deployed only
-    once to an emulator, because there's no preview, diff, update or delete. The real AWS provider's
+    once to an emulator because there's no preview, diff, update or delete. The real AWS provider's
     own checks don't run.
 
-    Don't call this function in a running event loop, because it starts another one, or in two
-    threads at once, because it changes the working directory. Exceptions of the program itself are
-    passed through.
+    Don't call this function in a running event loop, since it starts its own. Don't call it in two
+    threads at once either, since it changes the working directory. Exceptions of the program itself
+    are passed through.
 
     Raises:
         DeploymentError: the emulator rejects a resource, or the program needs a feature that only

@@ -37,7 +37,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def serve(provider: Provider) -> tuple[grpc.Server, int]:
-    """Start a gRPC server on a free port of 127.0.0.1, and return the server and the port."""
+    """Start a gRPC server on a free port of 127.0.0.1 and return the server and the port."""
     server = grpc.server(
         ThreadPoolExecutor(max_workers=32),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],

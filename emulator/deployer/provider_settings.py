@@ -78,7 +78,7 @@ def read_default_tags(settings: Mapping[str, object]) -> dict[str, str]:
 
 
 def _format_tag_value(value: object) -> str:
-    """Convert a tag value to a string, because in YAML, it may be a number or a boolean."""
+    """Convert a tag value to a string because it may be a number or a boolean in YAML."""
     if isinstance(value, str):
         return value
     return json.dumps(value)

@@ -63,7 +63,7 @@ class Provider:
         return response
 
     def Configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
-        """Connect to the emulator, and store the settings for all later calls.
+        """Connect to the emulator and store the settings for all later calls.
 
         Raises:
             DeploymentError: no emulator responds, no region is set, or a setting isn't supported.

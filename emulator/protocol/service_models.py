@@ -105,7 +105,7 @@ def _find_violated_rules(value: object, constraints: Mapping[str, Any]) -> Itera
 
 @cache
 def _compile_pattern(java_pattern: str) -> re.Pattern[str]:
-    """Replace Java's character classes in a service model's pattern, and compile the pattern."""
+    """Replace Java's character classes in a service model's pattern and compile the pattern."""
     for java_class, python_class in PYTHON_CLASSES.items():
         java_pattern = java_pattern.replace(java_class, python_class)
     return re.compile(java_pattern)

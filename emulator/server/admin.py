@@ -48,7 +48,7 @@ def mount(controls: Mapping[tuple[str, str], Control]) -> None:
             known = ", ".join(f"{method} {PATH_PREFIX}{name}" for method, name in controls)
             return _build_response(404, {"error": f"no {method} {path}; there are {known}"})
 
-        # Use a thread, because a control may call a service of this process, which couldn't respond
+        # Use a thread because a control may call a service of this process, which couldn't respond
         # while the event loop is blocked.
         status, document = await asyncio.to_thread(_run_control, control, query, body)
         return _build_response(status, document)

@@ -40,7 +40,7 @@ def record_actions(
     new_state: str,
     reason: str,
 ) -> None:
-    """Execute an alarm's actions, and record in the alarm history whether each action succeeded.
+    """Execute an alarm's actions and record in the alarm history whether each action succeeded.
 
     MiniStack only records state changes. The wording of the entries is documented by AWS:
     https://docs.aws.amazon.com/sns/latest/dg/sns-troubleshooting.html

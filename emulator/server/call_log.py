@@ -40,13 +40,13 @@ def add_call(caller: str, action: str, status: int) -> None:
 
 def list_calls(action_prefix: str) -> list[LoggedCall]:
     """List the logged calls whose action begins with a prefix, oldest first."""
-    # Iterate over a copy, because another thread may add a call in the meantime.
+    # Iterate over a copy because another thread may add a call in the meantime.
     return [call for call in list(CALLS) if call["action"].startswith(action_prefix)]
 
 
 @ministack.replace(app, "_dispatch_service_request")
 async def log_call(dispatch: Callable[..., Any], *request: Any) -> http.Response:  # noqa: ANN401  # as in MiniStack
-    """Pass a request to its service, and log it together with the status of the response.
+    """Pass a request to its service and log it together with the status of the response.
 
     Requests without credentials or without an IAM action aren't AWS calls, so they aren't logged.
     """

@@ -62,7 +62,7 @@ def reject_invocation(call: ministack.Call) -> None:
 def may_assume_role(name_or_arn: str) -> bool:
     """Return whether Lambda may assume a function's execution role.
 
-    Also return True if the function doesn't exist, because MiniStack has its own error for that.
+    For a function that doesn't exist, return True because MiniStack has its own error for that.
     """
     name = lambda_svc._resolve_request_scoped_name(name_or_arn)  # noqa: SLF001  # it knows all forms
     record = lambda_svc._functions.get(name)  # noqa: SLF001  # GetFunction would need a caller
@@ -199,7 +199,7 @@ def _authorize_log_writes(config: dict[str, Any]) -> bool:
 def reject_web_page_requests(
     parse_request: Callable[[BaseHTTPRequestHandler], bool], handler: BaseHTTPRequestHandler
 ) -> bool:
-    """Parse a request to the Lambda Runtime API, and reject it if a web page could have sent it.
+    """Parse a request to the Lambda Runtime API and reject it if a web page could have sent it.
 
     `Application` can't check these requests because MiniStack opens a separate port for each
     function process. Return False if the request was invalid or rejected.

@@ -55,7 +55,7 @@ async def _close_connection(send: ASGISendCallable) -> None:
 
 
 def _filter_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Remove CORS headers, and add a request ID if the response doesn't have one.
+    """Remove CORS headers and add a request ID if the response doesn't have one.
 
     Of several headers with the same name, only the last one is kept.
     """

@@ -214,7 +214,7 @@ def pass_whole_query(extract: Callable[..., Any], query: Query) -> tuple[list[st
 
 @ministack.replace(iam, "_build_simulate_results_real")
 def simulate_actions(_build: object, actions: list[str], query: Query, *caller: Any) -> str:  # noqa: ANN401  # as in MiniStack
-    """Simulate each action on all resources, and return the decisions as XML.
+    """Simulate each action on all resources and return the decisions as XML.
 
     MiniStack would only consider the first resource, and would ignore context entries and
     permissions boundaries. This function considers only the first context entry.

@@ -52,7 +52,7 @@ def mount(personalize: Personalize) -> None:
 
 
 async def _respond(personalize: Personalize, call: ministack.Call) -> http.Response:
-    """Perform a call in a thread, because it may wait for S3, which runs in this process, too."""
+    """Perform a call in a thread because it may wait for S3, which runs in this process, too."""
     operation = find_operation(call.headers, call.path)
     if operation is None:
         message = f"{call.path} is not supported by this emulator of Personalize"

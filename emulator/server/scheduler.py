@@ -63,7 +63,7 @@ def fire(request: dict[str, Any]) -> dict[str, str]:
 
 
 def _deliver(schedule: Schedule, slot: dt.datetime) -> str:
-    """Start a schedule's target for a slot, and return the ARN of the execution or function.
+    """Start a schedule's target for a slot and return the ARN of the execution or function.
 
     This doesn't wait for the target to finish.
 
@@ -104,7 +104,7 @@ def _start_target(schedule: Schedule, execution_id: str, payload: str) -> str:
 
 
 def _fire_due_schedules() -> None:
-    """Poll for due deliveries forever, and run each delivery in its own thread.
+    """Poll for due deliveries forever and run each delivery in its own thread.
 
     The error of a failed delivery ends up in the server's log.
     """
@@ -232,7 +232,7 @@ def disable_ministack_scheduler(_start: Callable[[], None]) -> None:
 
 @ministack.guard("scheduler")
 def remove_all_named_tags(call: ministack.Call) -> http.Response | None:
-    """Handle UntagResource here, because MiniStack would only remove the first of several tags."""
+    """Handle UntagResource here because MiniStack would only remove the first of several tags."""
     if call.method != "DELETE" or not call.path.startswith("/tags/"):
         return None
 
@@ -268,7 +268,7 @@ def _find_rejection_reason(schedule: Schedule) -> str | None:
     if schedule.keys() & {"StartDate", "EndDate"}:
         return "StartDate and EndDate are not supported by this emulator"
 
-    # Calculate a slot, because an invalid expression or time zone raises ValueError then.
+    # Calculate a slot because an invalid expression or time zone raises ValueError then.
     try:
         slots.find_next_slot({**schedule, "LastModificationDate": time.time()})
     except ValueError as error:

@@ -45,7 +45,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html"""
 
 
 class StepFunctions:
-    """Handles calls to Step Functions, and runs the executions as their host."""
+    """Handles calls to Step Functions and runs the executions as their host."""
 
     def __init__(self) -> None:
         self._service = Service(self)
@@ -81,7 +81,7 @@ class StepFunctions:
         threading.Thread(target=work, name=execution_arn, daemon=True).start()
 
     def call(self, execution: Execution, resource: str, payload: str) -> object:
-        """Invoke a function with the state machine's role, and return the function's result.
+        """Invoke a function with the state machine's role and return the function's result.
 
         Raises:
             StateFailed: the function fails or can't be invoked.

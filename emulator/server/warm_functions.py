@@ -35,7 +35,7 @@ exec {python} "$@"
 
 
 def enable_warm_starts(directory: str) -> str:
-    """Set up the shim and the socket for warm starts, and return the folder of the shim.
+    """Set up the shim and the socket for warm starts and return the folder of the shim.
 
     Functions need that folder at the start of their PATH. The warm process itself isn't started
     until the first function starts.
@@ -47,7 +47,7 @@ def enable_warm_starts(directory: str) -> str:
 
 
 def _create_shim(directory: str, socket_path: str) -> str:
-    """Write the shim into a new folder, and return the folder."""
+    """Write the shim into a new folder and return the folder."""
     fork_command = shlex.join(warm_process.build_command(socket_path, "awslambdaric"))
     script = SHIM_TEMPLATE.format(fork_command=fork_command, python=shlex.quote(sys.executable))
 
@@ -60,7 +60,7 @@ def _create_shim(directory: str, socket_path: str) -> str:
 
 
 def _listen_for_functions(socket_path: str) -> None:
-    """Open the warm process's socket, and start a thread that waits for the first function."""
+    """Open the warm process's socket and start a thread that waits for the first function."""
     listener = socket.socket(socket.AF_UNIX)
     # If the path is too long for a Unix socket, every function has a cold start.
     with suppress(OSError):

@@ -252,7 +252,7 @@ class Branch:
         """Close this branch and all branches inside it, so that their work stops."""
         with self.execution.lock:
             self._closed = True
-            # Wake up closed branches that are waiting, because they only check for this afterwards.
+            # A waiting branch only notices that it's closed after it wakes up.
             for event, branch in self.execution.waiting_branches.items():
                 if branch.is_closed():
                     event.set()

@@ -40,7 +40,7 @@ class Transition(NamedTuple):
 
 
 def run(execution: Execution) -> None:
-    """Run an execution from its first state to its end, and record how it ended."""
+    """Run an execution from its first state to its end and record how it ended."""
     branch = execution.root
     document = json.loads(execution.input)
     context = _build_context(execution, document)
@@ -122,7 +122,7 @@ def _add_state_to_cause(failure: RuntimeFailed, name: str, entered_event_id: int
 
 
 def _run_with_retries(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Run a state, and retry it if it fails. If no retries are left, use a matching catcher."""
+    """Run a state and retry it if it fails. If no retries are left, use a matching catcher."""
     retry_counts: Counter[int] = Counter()  # Each retrier has its own MaxAttempts.
     while True:
         try:
@@ -227,7 +227,7 @@ def _run_task(branch: Branch, state: JsonObject, state_input: StateInput) -> Tra
 
 
 def _call_function(state: JsonObject, payload: str, attempt: Branch) -> Json:
-    """Call a Task's function, and record the call and its outcome in the history."""
+    """Call a Task's function and record the call and its outcome in the history."""
     execution = attempt.execution
     resource = state["Resource"]
     attempt.add_event(
@@ -265,7 +265,7 @@ def _run_map(branch: Branch, state: JsonObject, state_input: StateInput) -> Tran
 def _run_iterations(
     items: list[Json], state: JsonObject, state_input: StateInput, attempt: Branch
 ) -> Json:
-    """Run all iterations of a Map in parallel, and return their outputs in the order of items."""
+    """Run all iterations of a Map in parallel and return their outputs in the order of items."""
     name = state_input.context["State"]["Name"]
     attempt.add_event("MapStateStarted", length=len(items))
 
@@ -284,7 +284,7 @@ def _run_iterations(
 def _run_iteration(
     index: int, item: Json, state: JsonObject, state_input: StateInput, iteration: Branch
 ) -> Json:
-    """Run the state machine inside a Map for one item, and return its output.
+    """Run the state machine inside a Map for one item and return its output.
 
     The iteration's input is the item itself, or the result of ItemSelector if the Map has one.
     """

@@ -1,6 +1,6 @@
 """Checks that a definition uses only the supported part of the Amazon States Language.
 
-State machines that use any other fields are rejected, because the interpreter would silently ignore
+State machines that use any other fields are rejected because the interpreter would silently ignore
 those fields. To support another field, add it to `STATE_FIELDS` or `OBJECT_FIELDS` and to
 `VALUE_CHECKS`, and interpret it in `interpreter.py`. The language's specification is at
 https://states-language.net.

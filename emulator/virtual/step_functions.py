@@ -108,7 +108,7 @@ def run(
 class StepFunctions:
     """Step Functions in virtual time, for a single account and region.
 
-    Use it as a context manager, because executions that are still running at the end of the `with`
+    Use it as a context manager because executions that are still running at the end of the `with`
     block have to be killed. Virtual time passes only while the owner of `clock`, which is the
     greenlet that created the clock, is sleeping or waiting for an execution.
 
@@ -185,7 +185,7 @@ class StepFunctions:
         state_machine = self._state_machines[execution.state_machine.arn]
         calls = cast("Execution", execution).calls
 
-        # Remember the position of this call, because other Tasks may append calls before it ends.
+        # Remember the position of this call because other Tasks may append calls before it ends.
         position = len(calls)
         calls.append(Call(_parse_function_name(resource), json.loads(payload), outcome=None))
 
@@ -199,7 +199,7 @@ class StepFunctions:
         return outcome
 
     def status_changed(self, execution: InterpretedExecution) -> None:
-        """Do nothing, because there's no EventBridge in virtual time."""
+        """Do nothing because there's no EventBridge in virtual time."""
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class VirtualClock:
             raise error
 
     def wake_all(self, waiters: deque[Task]) -> None:
-        """Wake all tasks in a queue in order, and empty the queue."""
+        """Wake all tasks in a queue in order and empty the queue."""
         while waiters:
             self._make_ready(waiters.popleft(), was_woken=True)
 
