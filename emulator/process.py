@@ -237,13 +237,13 @@ def _read_startup_message(process: subprocess.Popen[str]) -> dict[str, str]:
 
     Return {} if the server dies without a message, or sends none in START_TIMEOUT_SECONDS.
     """
-    output = cast("IO[str]", process.stdout)
-    ready, _, _ = select.select([output], [], [], START_TIMEOUT_SECONDS)
+    server_output = cast("IO[str]", process.stdout)
+    ready, _, _ = select.select([server_output], [], [], START_TIMEOUT_SECONDS)
     if not ready:
         return {}
 
     # If the server dies, its output also becomes ready, but the line is empty.
-    line = output.readline()
+    line = server_output.readline()
     if not line.startswith("{"):
         return {}
     message: dict[str, str] = json.loads(line)
@@ -258,8 +258,8 @@ def read_log_tail(log: Path) -> str:
 def _stop_server(process: subprocess.Popen[str]) -> None:
     """Stop the server and all processes of its group.
 
-    Closing its standard input makes the server end by itself. After STOP_TIMEOUT_SECONDS at most,
-    all processes that are left in the group are killed.
+    The server ends by itself when its standard input is closed. After STOP_TIMEOUT_SECONDS at most,
+    all remaining processes of the group are killed.
     """
     cast("IO[str]", process.stdin).close()
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -48,9 +48,11 @@ def check_settings(settings: Mapping[str, object], account: str) -> None:
     """
     unknown_settings = sorted(settings.keys() - KNOWN_SETTINGS)
     # Names that start with two underscores are internal to Pulumi.
-    names = [f"aws:{name}" for name in unknown_settings if not name.startswith("__")]
-    if names:
-        raise DeploymentError(f"{', '.join(names)}: not supported by the emulator's provider")
+    unsupported_names = [f"aws:{name}" for name in unknown_settings if not name.startswith("__")]
+    if unsupported_names:
+        raise DeploymentError(
+            f"{', '.join(unsupported_names)}: not supported by the emulator's provider"
+        )
 
     # Pulumi's CLI passes a list as a JSON string, so search the string for account numbers.
     allowed_accounts = re.findall(r"\d+", str(settings.get("allowedAccountIds", account)))
@@ -67,12 +69,12 @@ def read_default_tags(settings: Mapping[str, object]) -> dict[str, str]:
     Raises:
         DeploymentError: the setting isn't a JSON object with a mapping called `tags`.
     """
-    text = str(settings.get("defaultTags", '{"tags": {}}'))
+    setting = str(settings.get("defaultTags", '{"tags": {}}'))
     try:
-        tags = json.loads(text)["tags"].items()
+        tags = json.loads(setting)["tags"].items()
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         example = '{"tags": {"team": "data"}}'
-        raise DeploymentError(f"aws:defaultTags: {text!r}; expected {example}") from error
+        raise DeploymentError(f"aws:defaultTags: {setting!r}; expected {example}") from error
 
     return {key: _format_tag_value(value) for key, value in tags}
 

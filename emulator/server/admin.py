@@ -45,8 +45,8 @@ def mount(controls: Mapping[tuple[str, str], Control]) -> None:
 
         control = controls.get((method, path.removeprefix(PATH_PREFIX)))
         if control is None:
-            known = ", ".join(f"{method} {PATH_PREFIX}{name}" for method, name in controls)
-            return _build_response(404, {"error": f"no {method} {path}; there are {known}"})
+            existing = ", ".join(f"{method} {PATH_PREFIX}{name}" for method, name in controls)
+            return _build_response(404, {"error": f"no {method} {path}; there are {existing}"})
 
         # Use a thread because a control may call a service of this process, which couldn't respond
         # while the event loop is blocked.

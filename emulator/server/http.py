@@ -59,9 +59,11 @@ def _filter_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes,
 
     Of several headers with the same name, only the last one is kept.
     """
-    by_name = {REQUEST_ID_HEADER: str(uuid.uuid4()).encode()}
+    values_by_name = {REQUEST_ID_HEADER: str(uuid.uuid4()).encode()}
     for name, value in headers:
-        by_name[name.lower()] = value
+        values_by_name[name.lower()] = value
     return [
-        (name, value) for name, value in by_name.items() if not name.startswith(b"access-control-")
+        (name, value)
+        for name, value in values_by_name.items()
+        if not name.startswith(b"access-control-")
     ]

@@ -105,7 +105,7 @@ def _derive_credentials(session: str) -> Credentials:
 
 
 def trusts(role_arn: str, *, service: str, source_arn: str) -> bool:
-    """Return whether a role's trust policy lets a service assume it on behalf of `source_arn`.
+    """Return whether a role trusts a service that acts on behalf of the resource `source_arn`.
 
     Return False if the role doesn't exist.
     """
@@ -221,11 +221,11 @@ def simulate_actions(_build: object, actions: list[str], query: Query, *caller: 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
     principal, account, policies = caller
-    store = iam._users  # noqa: SLF001  # see trusts
+    principal_store = iam._users  # noqa: SLF001  # see trusts
     if ":role/" in principal:
-        store = iam._roles  # noqa: SLF001  # see trusts
+        principal_store = iam._roles  # noqa: SLF001  # see trusts
     name = principal.rpartition("/")[2]
-    boundary = iam_evaluator._permissions_boundary(store, name, account)  # noqa: SLF001  # see trusts
+    boundary = iam_evaluator._permissions_boundary(principal_store, name, account)  # noqa: SLF001  # see trusts
 
     xml = ""
     for action in actions:

@@ -89,7 +89,7 @@ def _find_next_cron_slot(
     while (local_time := cron.occurrence(local_time).next()) is not None:
         slot: dt.datetime = local_time.replace(tzinfo=zone).astimezone(dt.UTC)
 
-        # A local time that doesn't exist is different after a conversion to UTC and back.
+        # If daylight saving time skips a local time, a conversion to UTC and back changes it.
         is_skipped = slot.astimezone(zone).replace(tzinfo=dt.UTC) != local_time
         if slot > after and not is_skipped:
             return slot
