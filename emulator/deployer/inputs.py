@@ -140,7 +140,7 @@ def compare_inputs(
 def _is_unchanged(
     resource_type: ResourceType, name: str, old: Mapping[str, object], new: Mapping[str, object]
 ) -> bool:
-    """Return whether an input has the same old and new value.
+    """Return whether an input's old and new values are equal.
 
     JSON documents are compared by their content, and archives by their hash.
     """

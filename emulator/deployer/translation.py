@@ -56,7 +56,7 @@ def find_field(parent: Shape, name: str, api_path: str | None = None) -> ApiFiel
 
 
 def _find_member(parent: Shape, name: str) -> str | None:
-    """Return the name of a structure's member that has an input's name, ignoring case.
+    """Find the structure member with the same name as an input, ignoring case.
 
     If `parent` is a map of attributes, as in SQS, the model doesn't contain the attribute names, so
     the result is the capitalized name of the input.

@@ -45,8 +45,8 @@ def mount(personalize: Personalize) -> None:
     async def respond(*fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
         return await _respond(personalize, ministack.Call(*fields))
 
-    # MiniStack must recognize requests to the runtime API by their signature. A pattern for their
-    # paths would also match some requests to S3.
+    # MiniStack recognizes all other requests to Personalize by their signature. A pattern for their
+    # paths could also match requests to S3.
     router.SERVICE_PATTERNS["personalize"] = {"target_prefixes": [TARGET_PREFIX]}
     ministack.SERVICE_HANDLERS["personalize"] = respond
 

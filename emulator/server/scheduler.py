@@ -157,7 +157,7 @@ def _get_role_client(service: str, schedule: Schedule, session_name: str) -> Any
 def _build_message_attributes(
     schedule: Schedule, context_attributes: dict[str, str], error: ClientError
 ) -> dict[str, str]:
-    """Build the attributes with which Scheduler describes a failed delivery in the queue."""
+    """Build the message attributes that Scheduler adds to an event in a dead-letter queue."""
     return {
         "ERROR_CODE": error.response["Error"]["Code"],
         "ERROR_MESSAGE": error.response["Error"]["Message"],

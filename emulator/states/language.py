@@ -166,8 +166,8 @@ def _check_states(states: Json, location: str) -> Iterator[str]:
             field_groups = f"Type Comment? {STATE_FIELDS[state_type]}"
             yield from _check_object(state_type, field_groups, state, state_location)
         else:
-            known = ", ".join(STATE_FIELDS)
-            yield f"{state_location}.Type: {state_type!r} is not one of {known}"
+            known_types = ", ".join(STATE_FIELDS)
+            yield f"{state_location}.Type: {state_type!r} is not one of {known_types}"
 
 
 def _check_value(name: str, value: Json, location: str) -> Iterator[str]:
