@@ -164,7 +164,7 @@ def _adopt_environment(folder: str, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     os.chdir(folder)
     sys.path.insert(0, folder)  # as `python -m` does
-    atexit._clear()  # noqa: SLF001  # These handlers belong to the warm process.
+    atexit._clear()  # noqa: SLF001  # these handlers belong to the warm process
 
 
 def _end_with_caller(connection: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Replaces Pulumi's engine, by creating the resources of a running program in the emulator.
+"""Replaces Pulumi's engine by creating the resources of a running program in the emulator.
 
 Pulumi's SDK calls the *resource monitor*, a part of the engine, while a program runs.
 """

@@ -22,7 +22,7 @@ from emulator.deployer.errors import DeploymentError
 # These three constants come from Pulumi's Go SDK: sdk/go/common/resource/sig/sig.go.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 """The key whose value says whether a mapping is a secret, an asset or an archive."""
-SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # This isn't a password.
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  # this isn't a password
 ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

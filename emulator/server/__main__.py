@@ -2,8 +2,8 @@
 
 `emulator.process` starts the server with one JSON argument (see `Options`) and a pipe as standard
 input. The server ends as soon as the pipe is closed, which also happens if the parent is killed.
-The server leads a process group that includes the processes of functions, and finally kills the
-whole group.
+The server leads a process group that includes the processes of functions, and kills the whole group
+at the end.
 
 When the server is ready or fails to start, it writes one line to standard output, which is
 `{"endpoint": ...}` or `{"error": ...}`. All later output goes to the log.
@@ -53,7 +53,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(directory,), daemon=True).start()
     try:
         _run_application(options, listener)
-    except Exception:  # noqa: BLE001  # This is the last chance to log an error.
+    except Exception:  # noqa: BLE001  # this is the last chance to log an error
         traceback.print_exc()
     os.killpg(0, signal.SIGKILL)
 

@@ -122,7 +122,7 @@ def raise_init_error(
     try:
         wait(worker, *args)
     except RuntimeError as error:
-        details = worker._init_error  # noqa: SLF001  # The exception has only a message.
+        details = worker._init_error  # noqa: SLF001  # the exception has only a message
         if details is None:
             raise
         raise lambda_runtime.ProvidedRuntimeError(
@@ -185,7 +185,7 @@ def _authorize_log_writes(config: dict[str, Any]) -> bool:
     stream_arn = f"{log_group_arn}:log-stream:1"
 
     actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    if log_group not in cloudwatch_logs._log_groups:  # noqa: SLF001  # The API would need a caller.
+    if log_group not in cloudwatch_logs._log_groups:  # noqa: SLF001  # the API would need a caller
         actions.append("logs:CreateLogGroup")
 
     for action in actions:

@@ -35,7 +35,7 @@ def store_kms_key(call: ministack.Call) -> http.Response | None:
         return None
 
     name = call.document["logGroupName"]
-    group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # There's no other way to set a key.
+    group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # there's no other way to set a key
     if group is None:
         message = f"The specified log group does not exist: {name}"
         raise ApiError("ResourceNotFoundException", message)

@@ -83,7 +83,7 @@ def _check_bucket_policy(
     account: str, bucket: str, action: str, resource_arn: str, job_arn: str
 ) -> None:
     """Raise JobFailed unless the bucket policy lets Personalize perform an action."""
-    document = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy would need a caller.
+    document = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy would need a caller
     policy = json.loads(document or "null")
     if not iam.is_service_allowed(policy, SERVICE, action, resource_arn, job_arn):
         raise JobFailed(

@@ -1,6 +1,6 @@
 """Runs state machines in this process and in virtual time, with Python handlers as their functions.
 
-A Task calls its function's handler as Lambda would: The input and output are converted from and to
+A Task calls its function's handler as Lambda would: the input and output are converted from and to
 JSON, there's a timeout, and errors look like Lambda's. The exception is the handler's context
 argument, which is None because none of our functions uses it.
 """
