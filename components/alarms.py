@@ -335,6 +335,17 @@ def compute_max_age_hours(settings: Mapping[str, Any]) -> float:
     return round(float(settings["limits"]["maxModelAgeDays"]) * HOURS_PER_DAY, 2)
 
 
+def build_namespace(alarm: Alarm, pipeline_name: str) -> str:
+    """Build the CloudWatch namespace of an alarm's metric."""
+    namespace = NAMESPACE_BY_DIMENSION[alarm.dimension]
+    if alarm.pattern is None:
+        return namespace
+
+    # A metric filter takes dimensions only from log records, and Lambda's records don't contain the
+    # pipeline's name. So each pipeline has its own namespace for this metric.
+    return f"{namespace}/{pipeline_name}"
+
+
 def build_alarm_inputs(
     alarm: Alarm,
     pipeline_name: str,
@@ -346,7 +357,7 @@ def build_alarm_inputs(
     inputs: dict[str, Any] = {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
         'See "Alarms" in docs/operations.md.',
-        "namespace": NAMESPACE_BY_DIMENSION[alarm.dimension],
+        "namespace": build_namespace(alarm, pipeline_name),
         "metric_name": alarm.metric,
         "dimensions": {alarm.dimension: dimension_value},
         "statistic": alarm.statistic,
@@ -361,10 +372,6 @@ def build_alarm_inputs(
         inputs |= _build_age_inputs(max_age_hours)
 
     if alarm.pattern is not None:
-        # A metric filter takes dimensions only from log records, and Lambda's records don't contain
-        # the pipeline's name. So each pipeline has its own namespace for this metric.
-        inputs["namespace"] += f"/{pipeline_name}"
-
         # CloudWatch omits missing dimensions, so each refresh would take an empty mapping for a
         # change.
         inputs["dimensions"] = None

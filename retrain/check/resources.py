@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from components.alarms import NAMESPACE_BY_DIMENSION, list_alarms
+from components.alarms import build_namespace, list_alarms
 from retrain.account.access import read_if_exists
 from retrain.check.findings import Finding
 
@@ -109,7 +109,7 @@ def _find_alarm_problem(account: DeployedAccount, alarm: Alarm) -> str | None:
     if not alarm.pattern:
         return None
     response = account.client("logs").describe_metric_filters(
-        metricName=alarm.metric, metricNamespace=NAMESPACE_BY_DIMENSION[alarm.dimension]
+        metricName=alarm.metric, metricNamespace=build_namespace(alarm, account.pipeline_name)
     )
     filtered_groups = {log_filter["logGroupName"] for log_filter in response["metricFilters"]}
     if filtered_groups.isdisjoint(account.log_group_names):

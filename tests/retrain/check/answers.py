@@ -159,7 +159,7 @@ def services(bucket):
             list_targets_by_rule={"Targets": [{"Arn": f"{LAMBDA}:close_run"}]},
         ),
         "logs": Client(
-            describe_metric_filters={"metricFilters": [{"logGroupName": "functions"}]},
+            describe_metric_filters=metric_filters,
             describe_log_groups={"logGroups": [{"logGroupName": "functions"}]},
         ),
         "sqs": Client(get_queue_url={"QueueUrl": "https://sqs"}),
@@ -170,6 +170,14 @@ def services(bucket):
             list_subscriptions_by_topic={"Subscriptions": [subscription("team@example.com")]},
         ),
     }
+
+
+def metric_filters(**request):
+    """Answer with the filter of the functions' errors, if the request asks for its metric."""
+    filters = []
+    if request["metricNamespace"] == f"PersonalizeRetraining/{NAME}":
+        filters.append({"logGroupName": "functions"})
+    return {"metricFilters": filters}
 
 
 def text(policy):
