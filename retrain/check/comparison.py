@@ -159,7 +159,16 @@ def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> I
         )
         yield Finding("warn", text)
 
-    yield from _warn_about_pauses(by_hand, pipeline)
+    pauses = [change for change in by_hand if _is_pause(change)]
+    if pauses and (not_deployed or len(pauses) < len(by_hand)):
+        text = (
+            "the pipeline is paused by hand, and the command that mends or deploys also ends the "
+            "pause; if it should stay paused, pause it again at once"
+        )
+        yield Finding("warn", text, pipeline.command("pause"))
+
+    yield from _warn_about_pauses(pauses, pipeline)
+    yield from _warn_about_resumptions(by_hand, pipeline)
     yield from _report_damage(by_hand, pipeline.deploy_command)
     yield from _report_consequences(len(changes) - len(not_deployed) - len(by_hand))
 
@@ -172,11 +181,11 @@ def _report_consequences(consequence_count: int) -> Iterator[Finding]:
         yield Finding("ok", f"{consequence_count} more changes follow from these")
 
 
-def _warn_about_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
+def _warn_about_pauses(pauses: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Warn about an event rule that was turned off by hand, as a deployment would enable it."""
-    for change in by_hand:
+    for change in pauses:
         # `check_schedule` already reports a schedule that is off.
-        if _is_pause(change) and not change.resource.startswith("Schedule "):
+        if not change.resource.startswith("Schedule "):
             text = (
                 f"turned off by hand, so it starts no run: {change.resource}; "
                 f"`{pipeline.deploy_command}` turns it on too"
@@ -184,13 +193,30 @@ def _warn_about_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) ->
             yield Finding("warn", text, pipeline.command("resume"))
 
 
+def _warn_about_resumptions(
+    by_hand: Sequence[Change], pipeline: ExaminedPipeline
+) -> Iterator[Finding]:
+    """Warn about what was turned on by hand, although the config of the stack pauses it."""
+    for change in by_hand:
+        if _is_resumption(change):
+            text = (
+                f"resumed by hand, although the config says paused: {change.resource}; "
+                f"`{pipeline.deploy_command}` would pause it again"
+            )
+            yield Finding("warn", text, pipeline.config_command("set paused false"))
+
+
 def _report_damage(by_hand: Sequence[Change], deploy_command: str) -> Iterator[Finding]:
-    """Report what was deleted or changed by hand, except for pauses."""
+    """Report what was deleted or changed by hand, except for pauses and resumptions."""
     for change in by_hand:
         if change.kind == "deleted":
             yield Finding("missing", f"deleted by hand: {change.resource}", deploy_command)
 
-    damage = [change for change in by_hand if change.kind == "by hand" and not _is_pause(change)]
+    damage = [
+        change
+        for change in by_hand
+        if change.kind == "by hand" and not _is_pause(change) and not _is_resumption(change)
+    ]
     for text in _group_by_details(damage):
         yield Finding("missing", f"changed by hand: {text}", deploy_command)
 
@@ -203,6 +229,12 @@ def _is_pause(change: Change) -> bool:
     """
     is_off = change.details == "state: ENABLED -> DISABLED"
     return change.kind == "by hand" and is_off and change.resource.endswith(TRIGGER_SUFFIXES)
+
+
+def _is_resumption(change: Change) -> bool:
+    """Return True if somebody turned on what starts runs, although the stack is paused."""
+    is_on = change.details == "state: DISABLED -> ENABLED"
+    return change.kind == "by hand" and is_on and change.resource.endswith(TRIGGER_SUFFIXES)
 
 
 def _group_by_details(changes: Sequence[Change]) -> Iterator[str]:

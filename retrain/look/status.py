@@ -27,6 +27,7 @@ from functions.constants import REPORTED_ERROR
 from functions.report.mail import format_headline
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json, result_console
+from retrain.account.pulumi_cli import format_pulumi_command
 from retrain.account.target import Target
 from retrain.account.triggers import EXPORT_EFFECTS, compute_next_time, describe_schedule
 from retrain.look.lines import STYLES, Line, print_lines, render_lines
@@ -124,7 +125,8 @@ class Screen:
 
     def _schedule_lines(self, schedule: GetScheduleOutputTypeDef | None) -> Iterator[Line]:
         if schedule is None:
-            yield Line(0, "schedule", "was deleted: `pulumi up --refresh` creates it again", "red")
+            command = format_pulumi_command(self._target.stack, "up", "--refresh")
+            yield Line(0, "schedule", f"was deleted: `{command}` creates it again", "red")
             return
 
         yield Line(0, "schedule", describe_schedule(schedule, self._now))

@@ -110,6 +110,36 @@ def test_a_trigger_that_was_turned_off_by_hand_is_perhaps_a_pause(compared):
     assert compared(kept)[0].level == "missing", "nobody would report a run that was stopped"
 
 
+def test_a_command_that_mends_something_else_also_ends_a_pause(compared):
+    document = only("EventRule", "LogMetricFilter", name="damaged")
+    text = json.dumps(document).replace("live-close-run", "live-start-on-export")
+    first, rule, metric_filter = compared(json.loads(text))
+    ends_pause = (
+        "the pipeline is paused by hand, and the command that mends or deploys also ends the "
+        "pause; if it should stay paused, pause it again at once"
+    )
+    assert first == ("warn", ends_pause, "retrain pause --stack prod")
+    assert (rule.level, metric_filter.level) == ("warn", "missing")
+
+
+def test_what_was_turned_on_by_hand_is_perhaps_the_end_of_a_pause_of_the_config(compared):
+    text = json.dumps(only("EventRule", name="damaged"))
+    for old, new in [
+        ("live-close-run", "live-start-on-export"),
+        ("DISABLED", "ON"),
+        ("ENABLED", "DISABLED"),
+        ('"ON"', '"ENABLED"'),
+    ]:
+        text = text.replace(old, new)
+    mend = "pulumi up --refresh --stack prod"
+    resumed = (
+        "resumed by hand, although the config says paused: EventRule "
+        f"retraining-live-start-on-export; `{mend}` would pause it again"
+    )
+    command = f"pulumi config set paused false --stack prod && {mend}"
+    assert compared(json.loads(text)) == [("warn", resumed, command)]
+
+
 def test_why_the_cli_gives_no_preview_is_a_problem_and_parts_are_looked_for(deployed, compared):
     assert compared(NO_PASSPHRASE) == [("missing", f"{NOT_COMPARED}: {NO_PASSPHRASE}", None)]
 
