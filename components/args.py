@@ -471,7 +471,7 @@ class RetrainingPipelineArgs:
     """
     permissions_boundary_arn: Annotated[Input[str] | None, arns.POLICY] = None
     """ARN of the IAM policy to set as the permissions boundary of every created role."""
-    log_retention_days: Annotated[int, NumberRange(1, 3653, "set for example 90")] = 90
+    log_retention_days: Annotated[int, rules.find_retention_error] = 90
     """How many days CloudWatch Logs keeps the logs. It accepts 30, 90, 365 and a few others."""
     kms_key_arn: Annotated[Input[str] | None, arns.KMS_KEY] = None
     """ARN of the KMS key that encrypts the logs, the topic and the dead-letter queue."""

@@ -48,6 +48,12 @@ AWS doesn't document their names in GetSolutionMetrics, so we accept every likel
 turns out to lack the metric, the quality gate says so.
 """
 
+LOG_RETENTION_DAYS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180),
+    *(365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""How many days CloudWatch Logs can keep logs:
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
 _S3_LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]/(?:[^*?{}]|\{date\})+")
 """An S3 location without wildcards, which Personalize doesn't support."""
 _EMAIL = re.compile(r'(?!.*[<>()\[\],;:"\\])[^@\s]+@[^@\s.]+(\.[^@\s.]+)+')
@@ -200,6 +206,15 @@ def find_metric_error(name: str) -> str | None:
     if similar_names:
         return f"is not a metric of Personalize; did you mean {similar_names[0]}?"
     return f"is not a metric of Personalize; expected one of {', '.join(METRIC_NAMES)}"
+
+
+def find_retention_error(days: int) -> str | None:
+    """Return an error for a number of days that CloudWatch Logs wouldn't accept."""
+    if days in LOG_RETENTION_DAYS:
+        return None
+
+    choices = ", ".join(map(str, LOG_RETENTION_DAYS))
+    return f"is not accepted by CloudWatch Logs; set one of {choices}"
 
 
 def find_id_error(id_: str) -> str | None:
