@@ -28,10 +28,11 @@ from emulator.personalize import (
     solutions,
 )
 from emulator.personalize.authorization import Caller, list_required_permissions
+from emulator.personalize.auto_training import train_now
 from emulator.personalize.describe_list import describe, list_page
 from emulator.personalize.faults import Faults
 from emulator.personalize.operation_models import find_operation_model, validate_request
-from emulator.personalize.resources import RESOURCE_CLASSES, Resource
+from emulator.personalize.resources import RESOURCE_CLASSES, Resource, Solution
 from emulator.personalize.store import (
     Request,
     ResourceT,
@@ -176,6 +177,20 @@ class Personalize:
         response = fault.change_response(_build_response(operation(store, request)))
         fault.raise_after_operation()
         return response
+
+    def train_automatically(self, solution_arn: str) -> bool:
+        """Start the next automatic training of a solution at once.
+
+        Return False if no interactions are new, or if the training can't start now.
+
+        Raises:
+            ValueError: automatic training of the solution is off.
+            ApiError: ResourceNotFoundException if there is no such solution.
+        """
+        region, account = solution_arn.split(":")[3:5]
+        with self._lock:
+            store = self._advance_store(Caller(account, region, arn=""))
+            return train_now(store, store.get(Solution, solution_arn))
 
     def resources(self, resource_class: type[ResourceT], caller: Caller) -> dict[str, ResourceT]:
         """Return the caller's resources of a class by ARN, oldest first.

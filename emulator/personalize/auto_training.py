@@ -65,6 +65,24 @@ def plan_after_update(store: Store, solution: Solution, old_settings: Mapping[st
         _plan_training(store, solution, next_start)
 
 
+def train_now(store: Store, solution: Solution) -> bool:
+    """Start the next automatic training of a solution at once, instead of at its planned time.
+
+    Return False if no interactions are new, or if the training can't start now.
+
+    Raises:
+        ValueError: automatic training of the solution is off.
+    """
+    settings = solution.settings_at(store.now)
+    if not settings["performAutoTraining"]:
+        raise ValueError(f"automatic training of {solution.arn} is off")
+    if not _has_new_interactions(store, solution, _find_last_start(store, solution)):
+        return False
+
+    _plan_training(store, solution, store.now + _find_rate(settings))
+    return _start_training(store, solution)
+
+
 def _plan_training(
     store: Store, solution: Solution, time: datetime, *, is_first: bool = False
 ) -> None:

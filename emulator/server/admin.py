@@ -7,6 +7,9 @@ Requests and responses contain JSON, and the requests aren't signed.
     DELETE /_emulator/calls              empty the log
     POST   /_emulator/fire               {"schedule": NAME, "group": "default", "scheduledTime":
                                          ISO 8601, by default now}; returns {"executionArn": ...}
+    POST   /_emulator/train              {"solutionArn": ...}: start the next automatic
+                                         training; returns {"started": true}, or false if
+                                         no interactions are new
     GET    /_emulator/faults             the pending faults (`emulator.personalize.faults`)
     POST   /_emulator/faults             inject a fault; returns {"id": ...}
     DELETE /_emulator/faults?id=fault-1  remove a fault, or all faults if there's no id
@@ -22,6 +25,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from ministack import app
 
+from emulator.protocol.errors import ApiError
 from emulator.server import http, ministack
 
 PATH_PREFIX = "/_emulator/"
@@ -73,6 +77,8 @@ def _run_control(control: Control, query: dict[str, list[str]], body: bytes) -> 
         return 200, control(arguments)
     except KeyError as error:
         return 400, {"error": f"{error.args[0]} is missing"}
+    except ApiError as error:
+        return 400, {"error": f"{error.code}: {error.message}"}
     except ClientError as error:
         details = error.response["Error"]
         return 400, {"error": f"{details['Code']}: {details['Message']}"}

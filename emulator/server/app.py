@@ -11,7 +11,6 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPResponse
 from ministack import app as ministack_app
 
 from emulator.personalize.api import Personalize
-from emulator.personalize.faults import Faults
 from emulator.personalize.store import Switches
 from emulator.personalize.timeline import Duration, FixedTimings
 from emulator.process import Options
@@ -51,7 +50,7 @@ class Application:
         personalize.mount(personalize_service)
         StepFunctions().mount()
         scheduler.start()
-        admin.mount(_list_controls(options, personalize_service.faults))
+        admin.mount(_list_controls(options, personalize_service))
 
     async def __call__(
         self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable
@@ -80,14 +79,20 @@ async def _refuse(send: ASGISendCallable, message: str) -> None:
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _list_controls(options: Options, faults: Faults) -> dict[tuple[str, str], admin.Control]:
+def _list_controls(
+    options: Options, personalize_service: Personalize
+) -> dict[tuple[str, str], admin.Control]:
     """Map the method and path of each control (see `admin.py`) to the control's function."""
+    faults = personalize_service.faults
     health = {"status": "ok", "account": options["account"], "region": options["region"]}
     return {
         ("GET", "health"): lambda _: health,
         ("GET", "calls"): lambda query: call_log.list_calls(query.get("action", "")),
         ("DELETE", "calls"): lambda _: call_log.CALLS.clear(),
         ("POST", "fire"): scheduler.fire,
+        ("POST", "train"): lambda request: {
+            "started": personalize_service.train_automatically(request["solutionArn"])
+        },
         ("GET", "faults"): lambda _: faults.list(),
         ("POST", "faults"): lambda fault: {"id": faults.inject(fault)},
         ("DELETE", "faults"): lambda query: faults.clear(query.get("id")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import count
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from components.args import DatasetsArgs
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
 from functions.bake_alarms import list_alarm_names
@@ -26,7 +27,7 @@ from retrain.look.runs import parse_execution
 from retrain.look.watch import follow_run
 from retrain.rehearsal.resources import StackResources, get_today
 from retrain.rehearsal.results import Result
-from retrain.rehearsal.scenarios import check_report
+from retrain.rehearsal.scenarios import check_imports, check_report, select_solutions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,19 +72,60 @@ class DeployedStack:
     def play(self, scenario: Scenario) -> Result:
         """Play a scenario, and check whether its run did what the scenario expects.
 
-        Raises SystemExit if the operator interrupts the run.
+        If Personalize trains a solution, it does so after this run, and a second run judges the
+        new version. Raises SystemExit if the operator interrupts a run.
         """
         day = self._choose_day()
         self._prepare(scenario, day)
 
         with self._inject_faults(scenario):
-            execution_arn = self._start_run(day)
-            run = self._follow_run(execution_arn)
+            result = self._play_own_part(scenario, day)
+            if self._trains_later(scenario) and result.is_as_designed:
+                later_result = self._play_personalize_part(scenario, day)
+                checks = [*result.checks, *later_result.checks]
+                result = replace(later_result, checks=checks)
+        return result
 
+    def _trains_later(self, scenario: Scenario) -> bool:
+        """Return True if Personalize should train a solution in the scenario."""
+        # After a deletion without new interactions, Personalize doesn't train by itself.
+        if not scenario.trains or scenario.deletes_user:
+            return False
+        return any(solution.trained_by == "personalize" for solution in self.stack.args.solutions)
+
+    def _play_own_part(self, scenario: Scenario, day: date) -> Result:
+        """Play the run that imports, and trains what Personalize doesn't train by itself."""
+        args = self.stack.args
+        if not self._trains_later(scenario):
+            run = self._play_run(f"{day}T03:00:00Z")
+            return Result(scenario, list(check_report(scenario, args, run.report)), run)
+
+        own_args = select_solutions(args, "pipeline")
+        if not own_args.solutions and not own_args.datasets.configured():
+            return Result(scenario)
+
+        run = self._play_run(f"{day}T03:00:00Z")
+        if own_args.solutions or run.report is None:
+            return Result(scenario, list(check_report(scenario, own_args, run.report)), run)
+        # Its outcome says little. The first run also tries the version that a campaign serves.
+        return Result(scenario, [check_imports(scenario, own_args, run.report)], run)
+
+    def _play_personalize_part(self, scenario: Scenario, day: date) -> Result:
+        """Let Personalize train, and play the run that judges what it has trained."""
+        print_progress("letting Personalize train")
+        self.resources.let_personalize_train()
+
+        run = self._play_run(f"{day}T04:00:00Z")
+        args = replace(select_solutions(self.stack.args, "personalize"), datasets=DatasetsArgs())
+        return Result(scenario, list(check_report(scenario, args, run.report)), run)
+
+    def _play_run(self, scheduled_time: str) -> ShownRun:
+        """Play a run to its end. Raises SystemExit if the operator interrupts it."""
+        execution_arn = self._start_run(scheduled_time)
+        run = self._follow_run(execution_arn)
         if run.execution.is_running:
             raise SystemExit(EXIT_INTERRUPTED)
-        checks = list(check_report(scenario, self.stack.args, run.report))
-        return Result(scenario, checks, run)
+        return run
 
     def _choose_day(self) -> date:
         """Choose the next run's day: the next scheduled day, or today if the stack is paused."""
@@ -94,8 +136,12 @@ class DeployedStack:
     def _prepare(self, scenario: Scenario, day: date) -> None:
         """Write exports and delete a user, if the scenario says so, and reset the bake alarms."""
         if scenario.writes_exports:
-            print_progress("writing newer exports to S3")
-            self.resources.write_newer_exports(day, scenario.damage)
+            if self.stack.args.datasets.configured():
+                print_progress("writing newer exports to S3")
+                self.resources.write_newer_exports(day, scenario.damage)
+            if self.resources.streams_interactions:
+                print_progress("streaming newer interactions")
+                self.resources.stream_newer_interactions(scenario.damage)
 
         if scenario.deletes_user:
             print_progress("deleting a user")
@@ -122,7 +168,7 @@ class DeployedStack:
             run_ended.set()
             emulator.control("DELETE", "faults")
 
-    def _start_run(self, day: date) -> str:
+    def _start_run(self, scheduled_time: str) -> str:
         """Fire the schedule, or start the run by hand if the stack is paused.
 
         Returns the ARN of the run's execution.
@@ -134,7 +180,6 @@ class DeployedStack:
             )
             return execution["executionArn"]
 
-        scheduled_time = f"{day}T03:00:00Z"
         print_progress(f"firing the schedule for {scheduled_time}")
         group, schedule = self.schedule_arn.split("/")[1:]
         try:

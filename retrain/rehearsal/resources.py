@@ -20,6 +20,7 @@ from functions.s3.exports import S3Location, split_location
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_progress
 from retrain.names import short_name
+from retrain.rehearsal.data import read_records
 from retrain.rehearsal.recipes import POPULARITY, build_query, choose_recipe
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ US_EAST_1 = "us-east-1"
 MAX_NAME_LENGTH = 63
 """The length limit of names in Personalize."""
 POLL_SECONDS = 0.1
+DEFAULT_EVENT_TYPE = "interaction"
+"""The event type of an interaction without one, because PutEvents needs it."""
 
 
 class StackResources:
@@ -60,6 +63,7 @@ class StackResources:
         self.personalize: PersonalizeClient = boto3.client("personalize", **emulator.connection)
         self.iam = boto3.client("iam", **emulator.connection)
         self.s3 = boto3.client("s3", **emulator.connection)
+        self.events = boto3.client("personalize-events", **emulator.connection)
 
         # The ARN of a dataset ends with dataset/<group>/<type>. If the stack has no datasets, we
         # name the group after the first solution instead, because the config has no group name.
@@ -67,12 +71,19 @@ class StackResources:
         self.datasets = self._list_datasets()
         """Dataset type -> its settings."""
         self._upload_count = 0
-        """How many times newer exports have been uploaded."""
+        """How many times newer exports have been uploaded, or newer events were sent."""
+        self._tracking_id = ""
+        """What each event names, if interactions are streamed."""
 
     @property
     def group_arn(self) -> str:
         """The ARN of the dataset group."""
         return self._build_arn(f"dataset-group/{self.group_name}")
+
+    @property
+    def streams_interactions(self) -> bool:
+        """True if the stack imports no interactions, so that they have to arrive as events."""
+        return self.args.datasets.interactions is None
 
     @property
     def import_role_arn(self) -> str:
@@ -112,6 +123,8 @@ class StackResources:
         self._create_permissions_boundary()
         self._create_dataset_group()
         self._create_datasets()
+        if self.streams_interactions:
+            self._create_event_tracker()
 
         print_progress("importing the datasets for the first time")
         self._import(yesterday)
@@ -141,6 +154,47 @@ class StackResources:
 
         self._upload(day, exports)
         self._upload_count += 1
+
+    def stream_newer_interactions(self, damage: Damage = "none") -> None:
+        """Send the newer interactions as events, for a stack that doesn't import any."""
+        export = self.data.build_export(
+            "INTERACTIONS", only_new_rows=True, rotate_by=self._upload_count, damage=damage
+        )
+        for row in read_records(export):
+            self.events.put_events(
+                trackingId=self._tracking_id,
+                userId=row["USER_ID"],
+                sessionId=row["USER_ID"],
+                eventList=[
+                    {
+                        "eventType": row.get("EVENT_TYPE") or DEFAULT_EVENT_TYPE,
+                        "itemId": row["ITEM_ID"],
+                        "sentAt": int(row["TIMESTAMP"]),
+                    }
+                ],
+            )
+        self._upload_count += 1
+
+    def let_personalize_train(self) -> None:
+        """Start the next automatic training of each solution that Personalize trains.
+
+        Then wait until the new versions are ACTIVE.
+        """
+        solution_arns = self._list_automatic_solutions()
+        for solution_arn in solution_arns:
+            response = self.emulator.control("POST", "train", {"solutionArn": solution_arn})
+            if response != {"started": True}:
+                raise OperatorError(f"{solution_arn}: Personalize has nothing new to train on")
+
+        version_arns = [
+            version["solutionVersionArn"]
+            for arn in solution_arns
+            for version in self.personalize.list_solution_versions(solutionArn=arn)[
+                "solutionVersions"
+            ]
+        ]
+        describe = self.personalize.describe_solution_version
+        wait_until_active(describe, "solutionVersion", *version_arns)
 
     def delete_user(self, user_id: str) -> None:
         """Start a data deletion job for a user, without waiting until the user is deleted."""
@@ -264,6 +318,15 @@ class StackResources:
         dataset_arns = [str(dataset.dataset_arn) for dataset in self.datasets.values()]
         wait_until_active(self.personalize.describe_dataset, "dataset", *dataset_arns)
 
+    def _create_event_tracker(self) -> None:
+        """Create an event tracker, which receives interactions that the stack doesn't import."""
+        tracker = self.personalize.create_event_tracker(
+            name=self._build_name("rehearsal"), datasetGroupArn=self.group_arn
+        )
+        describe = self.personalize.describe_event_tracker
+        wait_until_active(describe, "eventTracker", tracker["eventTrackerArn"])
+        self._tracking_id = tracker["trackingId"]
+
     def _import(self, day: date) -> None:
         """Import the exports of a day, and wait until all import jobs are ACTIVE."""
         job_arns = []
@@ -297,14 +360,23 @@ class StackResources:
                 recipe_names[solution_arn] = choose_recipe(solution)
         return recipe_names
 
+    def _list_automatic_solutions(self) -> list[str]:
+        """List the ARNs of the solutions that Personalize trains by itself."""
+        return [
+            str(solution.solution_arn)
+            for solution in self.args.solutions
+            if solution.trained_by == "personalize"
+        ]
+
     def _create_solutions(self, recipe_names: Mapping[str, str]) -> None:
         """Create a solution for each ARN in `recipe_names`, and wait until they're ACTIVE."""
+        automatic_arns = self._list_automatic_solutions()
         for solution_arn, recipe_name in recipe_names.items():
             self.personalize.create_solution(
                 name=short_name(solution_arn),
                 datasetGroupArn=self.group_arn,
                 recipeArn=f"{RECIPE_ARN_PREFIX}{recipe_name}",
-                performAutoTraining=False,
+                performAutoTraining=solution_arn in automatic_arns,
             )
 
         wait_until_active(self.personalize.describe_solution, "solution", *recipe_names)

@@ -35,6 +35,21 @@ class Result:
         """True if the scenario was played to its end, and passed all checks."""
         return self.error is None and all(check.is_met for check in self.checks)
 
+    @property
+    def was_rejected_first(self) -> bool:
+        """True if the quality gate rejected a version that should have failed on trial."""
+        report = self.run.report if self.run else None
+        if report is None:
+            return False
+        return self.scenario.outcome == "ROLLED_BACK" and report["outcome"] == "REJECTED"
+
+    @property
+    def way_out(self) -> str:
+        """What the operator can do if the scenario didn't end as designed."""
+        if self.was_rejected_first:
+            return "use more data, whose metrics depend less on chance"
+        return self.scenario.hint
+
 
 def print_story(scenario: Scenario) -> None:
     """Print what will go wrong in a scenario, and what the pipeline should do about it."""
@@ -104,10 +119,13 @@ def _list_verdict_lines(result: Result) -> Iterator[Line]:
             yield Line(1, "prevented", prevented, label_style="green")
         return
 
+    if result.was_rejected_first:
+        text = "the quality gate rejected the version before it was tried"
+        yield Line(1, "not played", text, label_style="yellow")
     # After an error, we can't tell what the pipeline would have prevented.
-    if prevented and not result.error:
+    elif prevented and not result.error:
         yield Line(1, "NOT PREVENTED", prevented, label_style="bold red")
-    yield Line(1, "what to do", result.scenario.hint)
+    yield Line(1, "what to do", result.way_out)
 
 
 def print_summary(results: Sequence[Result]) -> None:
@@ -146,7 +164,7 @@ def _build_scenario_document(result: Result) -> dict[str, object]:
     }
 
     if not result.is_as_designed:
-        document["wayOut"] = scenario.hint
+        document["wayOut"] = result.way_out
     if result.run:
         document["run"] = result.run.document()
     return document

@@ -7,7 +7,7 @@ earlier runs left behind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
@@ -19,18 +19,27 @@ if TYPE_CHECKING:
 
     from components.args import CampaignArgs, RetrainingPipelineArgs
     from functions.contract import Outcome
-    from functions.report.model import Report
+    from functions.report.model import Report, SolutionReport
     from retrain.rehearsal.data import Damage
 
 Need: TypeAlias = Literal[
-    "FULL import", "fixed locations", "campaign", "probe", "bake", "no approval"
+    "exports",
+    "FULL import",
+    "fixed locations",
+    "own training",
+    "campaign",
+    "probe",
+    "bake",
+    "no approval",
 ]
 """What a scenario may require of a stack."""
 OBSTACLES: Mapping[Need, str] = {
+    "exports": "the stack imports nothing, so no export can be missing",
     "FULL import": "the stack has no FULL import of interactions; set importMode to FULL in "
     "datasets.interactions",
     "fixed locations": f"the stack's locations contain {DATE_PLACEHOLDER}, so the export of each "
     "day is new, and this scenario needs an export that has not changed",
+    "own training": "runs of the stack train no solution, because Personalize trains all of them",
     "campaign": "the stack has no campaigns; add the campaigns of a solution in the config",
     "probe": "no campaign has a probe; set solutions[].campaigns[].probe.userId of a campaign",
     "bake": "not every campaign has a bake; set solutions[].campaigns[].bake of each campaign",
@@ -115,6 +124,14 @@ class Scenario:
         return None
 
 
+def select_solutions(
+    args: RetrainingPipelineArgs, trained_by: Literal["pipeline", "personalize"]
+) -> RetrainingPipelineArgs:
+    """Return the arguments of a stack without the solutions that somebody else trains."""
+    solutions = [solution for solution in args.solutions if solution.trained_by == trained_by]
+    return replace(args, solutions=solutions)
+
+
 def list_campaigns(args: RetrainingPipelineArgs) -> list[CampaignArgs]:
     """List all campaigns of a stack."""
     return [campaign for solution in args.solutions for campaign in solution.campaigns]
@@ -132,13 +149,19 @@ def _list_campaigns_with_approval(args: RetrainingPipelineArgs) -> list[str]:
 
 def _list_unmet_needs(args: RetrainingPipelineArgs) -> Iterator[Need]:
     """Yield the needs that a stack doesn't meet."""
+    datasets = args.datasets.configured().values()
+    if not datasets:
+        yield "exports"
+
     interactions = args.datasets.interactions
     if interactions is None or interactions.import_mode != "FULL":
         yield "FULL import"
 
-    datasets = args.datasets.configured().values()
     if any(DATE_PLACEHOLDER in str(dataset.data_location) for dataset in datasets):
         yield "fixed locations"
+
+    if args.trains_nothing:
+        yield "own training"
 
     campaigns = list_campaigns(args)
     if not campaigns:
@@ -170,7 +193,7 @@ SCENARIOS = (
         writes_exports=False,
         outcome="SKIPPED",
         message="nothing is new",
-        needs=["fixed locations"],
+        needs=["exports", "fixed locations"],
     ),
     Scenario(
         name=ScenarioName.DELETED_USER,
@@ -182,7 +205,7 @@ SCENARIOS = (
         writes_exports=False,
         deletes_user=True,
         outcome="DEPLOYED",
-        needs=["campaign", "fixed locations"],
+        needs=["campaign", "fixed locations", "own training"],
     ),
     Scenario(
         name=ScenarioName.TRUNCATED_EXPORT,
@@ -272,13 +295,14 @@ def check_report(
         has_reason = any(scenario.message in reason["text"] for reason in report["reasons"])
         yield Check("its report has the reason", has_reason)
 
-    yield _check_imports(scenario, args, report)
+    if args.datasets.configured():
+        yield check_imports(scenario, args, report)
     if args.solutions:
         yield _check_trainings(scenario, args, report)
     yield from _check_campaigns(scenario, args, report)
 
 
-def _check_imports(scenario: Scenario, args: RetrainingPipelineArgs, report: Report) -> Check:
+def check_imports(scenario: Scenario, args: RetrainingPipelineArgs, report: Report) -> Check:
     """Check that every dataset was imported, or that none was, if the scenario expects that."""
     # After a user was deleted, a run trains again, but has nothing new to import.
     if not scenario.trains or scenario.deletes_user:
@@ -294,14 +318,11 @@ def _check_trainings(scenario: Scenario, args: RetrainingPipelineArgs, report: R
         is_trained = any(solution["isTrained"] for solution in report["solutions"])
         return Check("no training was paid for", not is_trained)
 
-    # If a training failed, its trainingHours is None.
     trained_arns = {
-        solution["solutionArn"]
-        for solution in report["solutions"]
-        if solution["trainingHours"] is not None
+        solution["solutionArn"] for solution in report["solutions"] if _has_new_version(solution)
     }
     solution_arns = {str(solution.solution_arn) for solution in args.solutions}
-    return Check("every solution has a new version, which is ACTIVE", trained_arns == solution_arns)
+    return Check("every solution has a new version, which is ACTIVE", solution_arns <= trained_arns)
 
 
 def _check_campaigns(
@@ -312,11 +333,17 @@ def _check_campaigns(
     If new versions need approval, campaigns keep the previous version, even on the happy path.
     """
     new_version_arns = [
-        solution["solutionVersionArn"] for solution in report["solutions"] if solution["isTrained"]
+        solution["solutionVersionArn"]
+        for solution in report["solutions"]
+        if _has_new_version(solution)
     ]
+    campaign_arns = [str(campaign.campaign_arn) for campaign in list_campaigns(args)]
     campaigns_with_approval = _list_campaigns_with_approval(args)
 
     for serving in report["serving"]:
+        if serving["campaignArn"] not in campaign_arns:
+            continue
+
         campaign_name = short_name(serving["campaignArn"])
         version_arn = serving["servedVersionArn"]
         is_new = version_arn in new_version_arns
@@ -327,3 +354,15 @@ def _check_campaigns(
         else:
             is_previous = version_arn is not None and not is_new
             yield Check(f"{campaign_name} serves its previous version", is_previous)
+
+
+def _has_new_version(solution: SolutionReport) -> bool:
+    """Return True if the run has judged a version that wasn't there before the scenario.
+
+    Before a run judges what Personalize trains, the rehearsal lets it train a version.
+    """
+    if solution["trainedBy"] == "personalize":
+        return solution["solutionVersionArn"] is not None
+
+    # If a training failed, its trainingHours is None.
+    return solution["isTrained"] and solution["trainingHours"] is not None

@@ -12,8 +12,9 @@ import emulator
 
 CONTROLS = (
     "GET /_emulator/health, GET /_emulator/calls, DELETE /_emulator/calls, POST /_emulator/fire, "
-    "GET /_emulator/faults, POST /_emulator/faults, DELETE /_emulator/faults"
+    "POST /_emulator/train, GET /_emulator/faults, POST /_emulator/faults, DELETE /_emulator/faults"
 )
+NO_SOLUTION = f"arn:aws:personalize:{REGION}:{ACCOUNT}:solution/none"
 DELETED_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:deleted"
 
 
@@ -113,6 +114,11 @@ def test_an_alarm_sends_its_message_and_records_if_it_could(aws):
             f"no POST /_emulator/explode; there are {CONTROLS}",
         ),
         ("fire", {}, "schedule is missing"),
+        (
+            "train",
+            {"solutionArn": NO_SOLUTION},
+            f"ResourceNotFoundException: Resource Arn {NO_SOLUTION} does not exist.",
+        ),
         ("fire", {"schedule": "a", "scheduledTime": "x"}, "Invalid isoformat string: 'x'"),
     ],
 )

@@ -38,19 +38,26 @@ OPTIONS = {
 
 
 @pytest.fixture
-def document(tmp_path, monkeypatch, capsys):
-    """Return the JSON document of a rehearsal with short jobs and the CSV files of a user."""
-    (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
-    (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps({"config": texts(OPTIONS)}))
+def rehearse_stack(tmp_path, monkeypatch, capsys):
+    """Return a function that rehearses a stack with short jobs, and returns the JSON document."""
+
+    def rehearse_stack(config, *options):
+        (tmp_path / "Pulumi.yaml").write_text(json.dumps({**PROJECT_FILE, "main": str(ROOT)}))
+        (tmp_path / "Pulumi.dev.yaml").write_text(json.dumps({"config": config}))
+        monkeypatch.setattr(rehearse, "REHEARSAL_TIMINGS", SHORT)
+        monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
+        assert cli.main(["rehearse", "--json", *options]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return rehearse_stack
+
+
+def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(
+    rehearse_stack, tmp_path
+):
     for key in CONFIG["datasets"]:
         (tmp_path / f"{key}.csv").write_bytes(sample_data().newer[key.upper()])
-    monkeypatch.setattr(rehearse, "REHEARSAL_TIMINGS", SHORT)
-    monkeypatch.setattr(pulumi_cli, "PROJECT_DIR", tmp_path)
-    assert cli.main(["rehearse", "--data", str(tmp_path), "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(document):
+    document = rehearse_stack(texts(OPTIONS), "--data", str(tmp_path))
     assert document["succeeded"]
     (scenario,) = document["scenarios"]
     assert {check["isMet"] for check in scenario["checks"]} == {True}
@@ -67,6 +74,44 @@ def test_a_stack_with_many_options_is_rehearsed_with_the_csv_files_of_the_user(d
     assert metric["served"] != metric["new"], "the newer data make another model"
     warnings = [warning["text"] for warning in report["warnings"]]
     assert any("imports of the served version" in warning for warning in warnings)
+
+
+SCENARIOS = ("--scenario", "worse-model", "--scenario", "bad-probe")
+
+
+def test_runs_judge_what_personalize_trains_beside_what_they_train_themselves(rehearse_stack):
+    """Two solutions, and only the second one is trained by the pipeline."""
+    campaign = {**CONFIG["solutions"][0]["campaigns"][0]}
+    campaign["campaignArn"] += "-2"
+    second = {**CONFIG["solutions"][0], "solutionArn": SECOND_SOLUTION, "campaigns": [campaign]}
+    changes = {"solutions[0].trainedBy": "personalize", "solutions[1]": second}
+    document = rehearse_stack(texts(changes), *SCENARIOS)
+    assert [scenario["run"]["report"]["outcome"] for scenario in document["scenarios"]] == [
+        "DEPLOYED",
+        "REJECTED",
+        "ROLLED_BACK",
+    ]
+
+    happy_path = document["scenarios"][0]
+    assert [check["text"] for check in happy_path["checks"]] == [
+        "the run ended as DEPLOYED",
+        "every dataset was imported",
+        "every solution has a new version, which is ACTIVE",
+        "movies-for-you-2 serves its new version",
+        "the run ended as DEPLOYED",
+        "every solution has a new version, which is ACTIVE",
+        "movies-for-you serves its new version",
+    ], "the first run trains the second solution, then Personalize trains the first one"
+
+
+def test_a_stack_without_datasets_gets_its_newer_interactions_as_events(rehearse_stack):
+    config = texts({"solutions[0].trainedBy": "personalize"})
+    del config["personalize-retraining:datasets"]
+    document = rehearse_stack(config, "--scenario", "bad-probe")
+    happy_path, bad_probe = (scenario["run"]["report"] for scenario in document["scenarios"])
+    assert (happy_path["outcome"], bad_probe["outcome"]) == ("DEPLOYED", "ROLLED_BACK")
+    (metric,) = happy_path["solutions"][0]["campaigns"][0]["metrics"]
+    assert metric["served"] != metric["new"], "the newer events make another model"
 
 
 INSTRUCTIONS = re.compile(r"^ *(export \S+=.*|retrain .*)$", re.MULTILINE)

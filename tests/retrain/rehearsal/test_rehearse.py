@@ -100,6 +100,7 @@ def emulator(monkeypatch, project):
         group_arn="arn:group",
         create=lambda: None,
         write_newer_exports=lambda *_: None,
+        streams_interactions=False,
     )
     fake.target = SimpleNamespace(
         command=lambda *words: " ".join(["retrain", *words]),
@@ -184,6 +185,16 @@ def test_a_terminal_shows_why_a_run_was_refused_and_what_rejected_a_version(
     _, out, _ = retrain("rehearse", *options, capsys=capsys)
     for reason in ("no files", "NDCG@10 fell from 0.4 to 0.1"):
         assert reason in out, "no report follows in a rehearsal"
+
+
+def test_a_version_that_the_gate_rejects_first_was_not_tried(results, capsys):
+    scenario = BY_NAME[ScenarioName.BAD_PROBE]
+    rejected = view({**report(), "outcome": "REJECTED"})
+    results[ScenarioName.BAD_PROBE] = Result(scenario, NOT_MET, rejected)
+    _, out, _ = retrain("rehearse", "--scenario", "bad-probe", capsys=capsys)
+    assert "not played  the quality gate rejected the version before it was tried" in out
+    assert "NOT PREVENTED" not in out
+    assert "use more data" in out
 
 
 def test_json_is_the_only_result(results, capsys):

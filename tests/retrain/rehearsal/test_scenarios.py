@@ -15,6 +15,7 @@ IMPORTED = [{"type": kind, "outcome": "IMPORTED"} for kind in ("interactions", "
 TRAINED = {
     "solutionArn": solution_arn(),
     "solutionVersionArn": NEW,
+    "trainedBy": "pipeline",
     "isTrained": True,
     "trainingHours": 0.5,
 }
@@ -87,6 +88,19 @@ def test_of_a_stack_without_solutions_no_version_is_expected():
     checks = list(check_report(BY_NAME["happy-path"], args, report))
     assert [check.text for check in checks] == [f"{ENDED} IMPORTED", "every dataset was imported"]
     assert all(check.is_met for check in checks)
+
+
+def test_what_personalize_has_trained_is_new_although_no_run_has_trained_it():
+    group = MOVIES.with_datasets().with_solutions(solution(trained_by="personalize"))
+    scenario = BY_NAME["happy-path"]
+    judged = {**TRAINED, "trainedBy": "personalize", "isTrained": False, "trainingHours": None}
+    report = {**expected_report(scenario), "imports": [], "solutions": [judged]}
+    assert failed_checks(scenario, report, group.args) == []
+
+    old = {**report, "serving": SERVES_OLD}
+    assert failed_checks(scenario, old, group.args) == [f"{SERVES} new version"]
+    assert BY_NAME["deleted-user"].find_obstacle(group.args).startswith("runs of the stack train")
+    assert BY_NAME["nothing-new"].find_obstacle(group.args).startswith("the stack imports nothing")
 
 
 @pytest.mark.parametrize(
