@@ -222,6 +222,7 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
         EmulatorError: the server can't use the port, or dies, or doesn't start in time.
     """
     message = _read_startup_message(process)
+
     if "error" in message:
         raise EmulatorError(
             f"the emulator cannot serve on 127.0.0.1:{port}: {message['error']};"
@@ -229,6 +230,7 @@ def _wait_for_endpoint(process: subprocess.Popen[str], port: int, log: Path) -> 
         )
     if "endpoint" not in message:
         raise EmulatorError(f"the emulator did not start; its log ends\n{read_log_tail(log)}")
+
     return message["endpoint"]
 
 

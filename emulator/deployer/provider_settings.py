@@ -37,6 +37,7 @@ def find_endpoint(environment: Mapping[str, str]) -> str:
             "'retrain emulate' and export what it prints, or take emulator/deployer/plugin off "
             "the PATH and install the real provider with 'pulumi plugin install resource aws'"
         )
+
     return endpoint
 
 

@@ -55,6 +55,7 @@ class Provider:
         """Compare the provider's old and new settings. A new region replaces all its resources."""
         old_settings = from_struct(request.old_inputs)
         new_settings = from_struct(request.news)
+
         response = pb.DiffResponse(
             changes=_build_changes(is_different=old_settings != new_settings)
         )

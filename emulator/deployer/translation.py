@@ -181,6 +181,7 @@ def find_value(value: object, api_path: str) -> object | None:
             value = value.get(step)
         else:
             return None
+
     return value
 
 

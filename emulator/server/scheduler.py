@@ -150,6 +150,7 @@ def _get_role_client(service: str, schedule: Schedule, session_name: str) -> Any
         source_arn=group_arn,
         session_name=session_name,
     )
+
     region = schedule["Arn"].split(":")[3]
     return get_client(service, region, credentials)
 

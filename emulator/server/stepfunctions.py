@@ -209,6 +209,7 @@ def _check_log_delivery(role_arn: str, state_machine_arn: str, region: str) -> N
     emulator requires all of them.
     """
     access_key = _assume_role(role_arn, state_machine_arn)["aws_access_key_id"]
+
     for action in LOG_DELIVERY_ACTIONS:
         if not iam.is_allowed(access_key, region, action, "*"):
             raise ApiError(

@@ -25,6 +25,8 @@ from retrain.names import is_named, short_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
+
     from functions.contract import MetricComparison, SolutionSettings, Tags
     from functions.personalize.approvals import ApprovalStatus
     from functions.rules.campaigns import CampaignState
@@ -132,9 +134,7 @@ def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Ite
     newer_arns: list[str] = []
     # The versions are sorted, newest first.
     for version in list_versions(client, solution["solutionArn"]):
-        status = version["status"]
-        is_recent = version["creationDateTime"] > clock.now() - MONTH
-        if not is_recent or not (is_active(status) or is_running(status)):
+        if not _may_be_deployed(version):
             continue
 
         version_arn = version["solutionVersionArn"]
@@ -142,10 +142,17 @@ def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Ite
         if solution["trainedBy"] == "pipeline" and RUN_TAG not in tags:
             continue
 
-        if is_active(status):
+        if is_active(version["status"]):
             answer = find_approval_status(tags, solution["approval"], clock.now())
             yield Candidate(solution, version_arn, tags, answer, [*newer_arns])
         newer_arns.append(version_arn)
+
+
+def _may_be_deployed(version: SolutionVersionSummaryTypeDef) -> bool:
+    """Return True if a version is from the last month, and is ACTIVE or still being trained."""
+    status = version["status"]
+    is_recent = version["creationDateTime"] > clock.now() - MONTH
+    return is_recent and (is_active(status) or is_running(status))
 
 
 def predict_deployments(target: Target, candidate: Candidate) -> list[ExpectedDeployment]:

@@ -43,8 +43,7 @@ from retrain.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Sequence
 
     from mypy_boto3_personalize.type_defs import (
         CampaignTypeDef,
@@ -139,17 +138,11 @@ def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
     try:
         target_arn = _choose_version(campaign, record, active_versions, to)
     except OperatorError as error:
-        # The other versions' metrics are only needed if the operator has to choose among them.
-        other_versions = [
-            version for version in active_versions if version["solutionVersionArn"] != served_arn
-        ]
-        hint = _build_hint(target, other_versions, choose_metric(solution), record)
+        # The versions' metrics are only needed if the operator has to choose among them.
+        hint = _build_hint(target, active_versions, served_arn, choose_metric(solution), record)
         raise type(error)(f"{error.text}; {hint}") from None
 
-    creation_times = {
-        version["solutionVersionArn"]: version["creationDateTime"] for version in versions
-    }
-    blocked_arn = _choose_blocked_version(record, served_arn, target_arn, creation_times)
+    blocked_arn = _choose_blocked_version(record, served_arn, target_arn, versions)
     return Move(campaign, record, served_arn, target_arn, blocked_arn, parse_pin(tags))
 
 
@@ -235,11 +228,15 @@ def _find_named_version(campaign: CampaignTypeDef, name: str, active_arns: Seque
 
 def _build_hint(
     target: Target,
-    versions: Sequence[SolutionVersionSummaryTypeDef],
+    active_versions: Sequence[SolutionVersionSummaryTypeDef],
+    served_arn: str,
     metric: str,
     record: DeploymentRecord,
 ) -> str:
     """Build a hint that lists the versions to choose from, or says how to train another one."""
+    versions = [
+        version for version in active_versions if version["solutionVersionArn"] != served_arn
+    ]
     if not versions:
         train = target.command("start", "--skip-import", "--force")
         return f"no other version is ACTIVE, so train one: `{train}`"
@@ -263,7 +260,7 @@ def _choose_blocked_version(
     record: DeploymentRecord,
     served_arn: str,
     target_arn: str,
-    creation_times: Mapping[str, datetime],
+    versions: Iterable[SolutionVersionSummaryTypeDef],
 ) -> str:
     """Return the ARN of the version to block, usually the one that the campaign leaves.
 
@@ -272,6 +269,9 @@ def _choose_blocked_version(
     would deploy it again. But if the operator moves the campaign to the blocked version itself, or
     to a newer version, the block is lifted.
     """
+    creation_times = {
+        version["solutionVersionArn"]: version["creationDateTime"] for version in versions
+    }
     blocked_arn = record.blocked_version_arn
     if blocked_arn is None or blocked_arn not in creation_times:
         return served_arn

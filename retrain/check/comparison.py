@@ -27,6 +27,16 @@ TRIGGER_SUFFIXES = ("-schedule", build_function_name("", "start_on_export"))
 """The ends of the logical names of the schedule and the event rule that start runs."""
 
 
+ALSO_DEPLOYS = (
+    "the command that mends also deploys what is not deployed yet; if that must not happen now, "
+    "check out the deployed program and config first"
+)
+ALSO_RESUMES = (
+    "the pipeline is paused by hand, and the command that mends or deploys also ends the pause; if "
+    "it should stay paused, pause it again at once"
+)
+
+
 class Comparison(NamedTuple):
     """The result of comparing a deployed stack with AWS and with this checkout."""
 
@@ -152,25 +162,24 @@ def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> I
 
     for text in _group_by_details(not_deployed):
         yield Finding("warn", f"not deployed yet: {text}", pipeline.deploy_command)
-    if not_deployed and by_hand:
-        text = (
-            "the command that mends also deploys what is not deployed yet; if that must not "
-            "happen now, check out the deployed program and config first"
-        )
-        yield Finding("warn", text)
+    yield from _warn_about_side_effects(not_deployed, by_hand, pipeline)
 
-    pauses = [change for change in by_hand if _is_pause(change)]
-    if pauses and (not_deployed or len(pauses) < len(by_hand)):
-        text = (
-            "the pipeline is paused by hand, and the command that mends or deploys also ends the "
-            "pause; if it should stay paused, pause it again at once"
-        )
-        yield Finding("warn", text, pipeline.command("pause"))
-
-    yield from _warn_about_pauses(pauses, pipeline)
+    yield from _warn_about_pauses(by_hand, pipeline)
     yield from _warn_about_resumptions(by_hand, pipeline)
     yield from _report_damage(by_hand, pipeline.deploy_command)
     yield from _report_consequences(len(changes) - len(not_deployed) - len(by_hand))
+
+
+def _warn_about_side_effects(
+    not_deployed: Sequence[Change], by_hand: Sequence[Change], pipeline: ExaminedPipeline
+) -> Iterator[Finding]:
+    """Warn about what the command that mends does besides mending."""
+    if not_deployed and by_hand:
+        yield Finding("warn", ALSO_DEPLOYS)
+
+    pauses = [change for change in by_hand if _is_pause(change)]
+    if pauses and (not_deployed or len(by_hand) > len(pauses)):
+        yield Finding("warn", ALSO_RESUMES, pipeline.command("pause"))
 
 
 def _report_consequences(consequence_count: int) -> Iterator[Finding]:
@@ -181,11 +190,11 @@ def _report_consequences(consequence_count: int) -> Iterator[Finding]:
         yield Finding("ok", f"{consequence_count} more changes follow from these")
 
 
-def _warn_about_pauses(pauses: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
+def _warn_about_pauses(by_hand: Sequence[Change], pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Warn about an event rule that was turned off by hand, as a deployment would enable it."""
-    for change in pauses:
+    for change in by_hand:
         # `check_schedule` already reports a schedule that is off.
-        if not change.resource.startswith("Schedule "):
+        if _is_pause(change) and not change.resource.startswith("Schedule "):
             text = (
                 f"turned off by hand, so it starts no run: {change.resource}; "
                 f"`{pipeline.deploy_command}` turns it on too"

@@ -160,18 +160,16 @@ class StackResources:
         export = self.data.build_export(
             "INTERACTIONS", only_new_rows=True, rotate_by=self._upload_count, damage=damage
         )
+
         for row in read_records(export):
+            event = {
+                "eventType": row.get("EVENT_TYPE") or DEFAULT_EVENT_TYPE,
+                "itemId": row["ITEM_ID"],
+                "sentAt": int(row["TIMESTAMP"]),
+            }
+            user_id = row["USER_ID"]
             self.events.put_events(
-                trackingId=self._tracking_id,
-                userId=row["USER_ID"],
-                sessionId=row["USER_ID"],
-                eventList=[
-                    {
-                        "eventType": row.get("EVENT_TYPE") or DEFAULT_EVENT_TYPE,
-                        "itemId": row["ITEM_ID"],
-                        "sentAt": int(row["TIMESTAMP"]),
-                    }
-                ],
+                trackingId=self._tracking_id, userId=user_id, sessionId=user_id, eventList=[event]
             )
         self._upload_count += 1
 

@@ -332,12 +332,9 @@ def _check_campaigns(
 
     If new versions need approval, campaigns keep the previous version, even on the happy path.
     """
-    new_version_arns = [
-        solution["solutionVersionArn"]
-        for solution in report["solutions"]
-        if _has_new_version(solution)
-    ]
-    campaign_arns = [str(campaign.campaign_arn) for campaign in list_campaigns(args)]
+    judged_solutions = filter(_has_new_version, report["solutions"])
+    new_version_arns = [solution["solutionVersionArn"] for solution in judged_solutions]
+    campaign_arns = {campaign.campaign_arn for campaign in list_campaigns(args)}
     campaigns_with_approval = _list_campaigns_with_approval(args)
 
     for serving in report["serving"]:
@@ -351,9 +348,10 @@ def _check_campaigns(
         needs_approval = serving["campaignArn"] in campaigns_with_approval
         if scenario.outcome == "DEPLOYED" and not needs_approval:
             yield Check(f"{campaign_name} serves its new version", is_new)
-        else:
-            is_previous = version_arn is not None and not is_new
-            yield Check(f"{campaign_name} serves its previous version", is_previous)
+            continue
+
+        is_previous = version_arn is not None and not is_new
+        yield Check(f"{campaign_name} serves its previous version", is_previous)
 
 
 def _has_new_version(solution: SolutionReport) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("components", "functions")
+ROOMS = ("components", "functions", "retrain", "emulator")
 LINES_WITHOUT_PAUSE = 7
 """The most lines of a function's body that may stand without a blank line."""
 MAX_TOKENS = 120
@@ -29,6 +29,9 @@ LONG_FUNCTIONS = {
     "functions/planning/snapshot.py read_data_snapshot": "a request for each part",
     "functions/planning/snapshot.py read_solution_snapshot": "a request for each part",
     "functions/report/mail.py format_headline": "a case for each outcome",
+    "retrain/act/adopt.py adopt": "the steps of the command, one after the other",
+    "retrain/act/rollback.py plan_move": "a request for each part of the plan",
+    "retrain/act/stack_file.py _add_comments": "a comment above each key, at each depth",
     "components/dashboard.py build_dashboard_body": "a line for each line of the charts",
     "components/iam.py list_resource_arns": "a table with the lists that it needs",
     "components/pipeline.py __init__": "it only connects the parts",
