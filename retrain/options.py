@@ -97,14 +97,26 @@ DatasetGroupOption: TypeAlias = Annotated[
 OverwriteOption: TypeAlias = Annotated[
     bool, typer.Option("--force", help="Overwrite the file if it exists.")
 ]
+
+
+def _parse_svg_path(text: str) -> Path:
+    """Check the path of a plot before the command does its work, which may take a minute."""
+    file = Path(text)
+    if file.suffix != ".svg":
+        raise typer.BadParameter(f"{text!r} must end with .svg, because the plot is an SVG file")
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(file.parent)!r}; create it first")
+    return file
+
+
 PlotOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--plot",
+        parser=_parse_svg_path,
         metavar="FILE",
         help="Also write an SVG file: the metric of each version and what became of it, the age of "
-        "the models, and the training hours. Without a checkout, this needs the extra [plot].",
-        dir_okay=False,
+        "the models, and the training hours. Without a checkout, this needs the extra `plot`.",
     ),
 ]
 SkipImportOption: TypeAlias = Annotated[

@@ -113,6 +113,19 @@ def test_a_pipeline_without_versions_and_runs_has_an_empty_plot():
     assert [axes.get_legend() for axes in plot.draw_figure([], [], T).axes] == [None] * 3
 
 
+@pytest.mark.parametrize(
+    "file, problem",
+    [
+        ("plot.png", "'plot.png' must end with .svg, because the plot is an SVG file"),
+        ("missing/plot.svg", "there is no folder 'missing'; create it first"),
+    ],
+)
+def test_a_file_that_cannot_get_the_plot_is_refused_before_anything_is_read(file, problem):
+    with account(MOVIES) as prod:
+        result = prod.retrain(f"history --plot {file}")
+    assert result == (2, "", f"Invalid value for '--plot': {problem}\n")
+
+
 def test_one_version_has_no_plot():
     with account(MOVIES) as prod:
         result = prod.retrain("history --version taste/1a2b --plot plot.svg")
