@@ -3,9 +3,9 @@
 import pytest
 
 from components.rules.single_settings import METRIC_NAMES
-from emulator.personalize.batch_jobs import INPUT_KEYS
-from emulator.personalize.recipes import ALL
-from emulator.personalize.runtime import OPERATIONS
+from emulator.personalize.batch_jobs import REQUIRED_INPUT_KEYS
+from emulator.personalize.recipes import ALL_RECIPES
+from emulator.personalize.runtime import OPERATION_BY_RECIPE_TYPE
 from functions.rules.recipes import RECIPES, find_recipe, has_segment_jobs
 
 SEGMENTS = ("aws-item-affinity", "aws-item-attribute-affinity")
@@ -14,17 +14,17 @@ TRENDING = "aws-trending-now"
 SEMANTIC = "aws-semantic-similarity"
 
 
-@pytest.mark.parametrize("recipe", ALL, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", ALL_RECIPES, ids=lambda recipe: recipe.name)
 def test_the_emulator_has_the_same_recipes_with_the_same_facts(recipe):
     known = RECIPES[recipe.name]
-    assert known.operation == OPERATIONS.get(recipe.type)
+    assert known.operation == OPERATION_BY_RECIPE_TYPE.get(recipe.type)
     assert ("trainingMode UPDATE" in known.features) == recipe.updatable
     if recipe.name not in (TRENDING, SEGMENTS[1]):  # the emulator has no batch jobs of these
-        assert known.batch_line_keys == INPUT_KEYS.get(recipe.type, ())
+        assert known.batch_line_keys == REQUIRED_INPUT_KEYS.get(recipe.type, ())
 
 
 def test_the_emulator_lacks_no_recipe():
-    assert RECIPES.keys() == {recipe.name for recipe in ALL}
+    assert RECIPES.keys() == {recipe.name for recipe in ALL_RECIPES}
 
 
 def test_only_a_known_recipe_has_facts():
