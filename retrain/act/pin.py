@@ -63,9 +63,11 @@ def _write_pin(target: Target, campaign: str | None, tag_value: str, *, as_json:
 
 
 def _print_pin(target: Target, campaign_name: str, current_pin: str | None) -> None:
-    """Print who pinned the campaign and when, or how to start a run if it isn't pinned."""
+    """Print who pinned the campaign and how to unpin it, or else how to start a run."""
     if current_pin is not None:
         print_result(f"{campaign_name} is {current_pin}")
+        unpin_command = target.command("unpin", "--campaign", campaign_name)
+        print_command("To let runs deploy to it again", unpin_command)
         return
 
     print_result(f"{campaign_name} is not pinned")
