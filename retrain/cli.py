@@ -168,10 +168,10 @@ def _explain_error(error: Exception, command_name: str | None) -> OperatorError:
     if isinstance(error, typer.TyperException):
         return _explain_usage_error(error, command_name)
 
-    cause = "where the output goes"
+    suspect = "where the output goes"
     if isinstance(error, OSError) and error.filename:
-        cause = "the permissions of this path"
-    return FailedError(f"{error}; check {cause}")
+        suspect = "the permissions of this path"
+    return FailedError(f"{error}; check {suspect}")
 
 
 def _explain_usage_error(error: typer.TyperException, command_name: str | None) -> OperatorError:

@@ -339,7 +339,7 @@ def _check_total_length(args: RetrainingPipelineArgs, _key: str) -> Iterator[Pro
     characters = 0
     for solution in args.solutions:
         characters += len(solution.batch_jobs) * CHARACTERS_PER_BATCH_JOB
-        for value in _list_long_values(solution):
+        for value in _list_unlimited_values(solution):
             if isinstance(value, str):
                 characters += len(value)
 
@@ -352,8 +352,11 @@ def _check_total_length(args: RetrainingPipelineArgs, _key: str) -> Iterator[Pro
         )
 
 
-def _list_long_values(solution: SolutionArgs) -> Iterator[object]:
-    """Yield the values that may be long. Some are outputs or None, which have no length."""
+def _list_unlimited_values(solution: SolutionArgs) -> Iterator[object]:
+    """Yield the values that have no limit of their own, but share the limit of all solutions.
+
+    The caller skips None, and outputs, whose text isn't known yet.
+    """
     for rule in solution.quality_gate:
         yield rule.relative_to
     for job in solution.batch_jobs:
@@ -363,10 +366,10 @@ def _list_long_values(solution: SolutionArgs) -> Iterator[object]:
         if campaign.bake is not None:
             yield from campaign.bake.alarms
         if campaign.probe is not None:
-            yield from _list_long_probe_values(campaign.probe)
+            yield from _list_unlimited_probe_values(campaign.probe)
 
 
-def _list_long_probe_values(probe: ProbeArgs) -> Iterator[object]:
+def _list_unlimited_probe_values(probe: ProbeArgs) -> Iterator[object]:
     """Yield a probe's text: IDs, the ARN of its filter, and names and values of parameters."""
     yield from (probe.user_id, probe.item_id, probe.filter_arn)
     yield from probe.input_list or ()

@@ -33,12 +33,12 @@ RETRY_AFTER = timedelta(hours=1)
 
 def check_rate(settings: Mapping[str, Any]) -> None:
     """Reject a rate of automatic training that is not from 1 to 30 days."""
-    if not 1 <= _find_rate(settings).days <= MAX_DAYS:
+    if not 1 <= _find_interval(settings).days <= MAX_DAYS:
         raise invalid_input(f"schedulingExpression must be from 1 to {MAX_DAYS} days")
 
 
-def _find_rate(settings: Mapping[str, Any]) -> timedelta:
-    """Find the rate of automatic training. The service model has checked its form."""
+def _find_interval(settings: Mapping[str, Any]) -> timedelta:
+    """Find the time between two automatic trainings, from its rate. Its form was checked before."""
     expression = settings["solutionConfig"]["autoTrainingConfig"]["schedulingExpression"]
     match = RATE.fullmatch(expression)
     assert match is not None, "the pattern is that of the service model"
@@ -60,8 +60,8 @@ def plan_after_update(store: Store, solution: Solution, old_settings: Mapping[st
     last_start = _find_last_start(store, solution)
     if not old_settings["performAutoTraining"] or last_start is None:
         plan_first_training(store, solution)
-    elif _find_rate(settings) != _find_rate(old_settings):
-        next_start = max(last_start + _find_rate(settings), store.now)
+    elif _find_interval(settings) != _find_interval(old_settings):
+        next_start = max(last_start + _find_interval(settings), store.now)
         _plan_training(store, solution, next_start)
 
 
@@ -79,7 +79,7 @@ def train_now(store: Store, solution: Solution) -> bool:
     if not _has_new_interactions(store, solution, _find_last_start(store, solution)):
         return False
 
-    _plan_training(store, solution, store.now + _find_rate(settings))
+    _plan_training(store, solution, store.now + _find_interval(settings))
     return _start_training(store, solution)
 
 
@@ -107,7 +107,7 @@ def _start_or_postpone(
     store: Store, solution: Solution, planned: PlannedTraining, last_start: datetime | None
 ) -> datetime:
     """Start a planned training unless it makes no sense. Return the time of the next one."""
-    rate = _find_rate(solution.settings_at(store.now))
+    rate = _find_interval(solution.settings_at(store.now))
     is_postponed = planned.is_first or store.switches.manual_training_postpones
     if last_start is not None and last_start > planned.planned_at and is_postponed:
         # Somebody has trained the solution since this training was planned.

@@ -75,7 +75,7 @@ PERMISSION_TABLE: Sequence[tuple[str, str, str]] = (
     ("exports", "s3:GetObject", "adopt"),
     ("export buckets", "s3:ListBucket", "adopt"),
     ("export buckets", "s3:GetBucketNotification", "doctor"),
-    ("buckets of Personalize", "s3:GetBucketPolicy s3:ListBucket", "doctor"),
+    ("Personalize buckets", "s3:GetBucketPolicy s3:ListBucket", "doctor"),
     ("schedule", "scheduler:GetSchedule", "status doctor pause resume"),
     ("schedule", "scheduler:UpdateSchedule", "pause resume"),
     ("schedule's role", "iam:PassRole", "pause resume"),
@@ -182,7 +182,7 @@ def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
         **cast("Mapping[str, list[str]]", arns_from_settings),
         **_build_arn_patterns(environment, name_prefix),
         "topic": [pipeline.topic_arn or iam.build_arn(environment, "sns", f"{name_prefix}-*")],
-        "buckets of Personalize": map_s3_actions_to_arns(pipeline)["s3:ListBucket"],
+        "Personalize buckets": map_s3_actions_to_arns(pipeline)["s3:ListBucket"],
         "checked keys": sorted(filter(None, key_arns)),
     }
 

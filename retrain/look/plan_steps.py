@@ -201,18 +201,18 @@ def _predict_campaign_decision(
         trial_name = resource_name(state.record.trial.version_arn)
         return _CampaignDecision("wait", f"{trial_name} is on trial, which the run ends first")
 
-    served = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
+    served_text = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
     if state.pin:
-        return _CampaignDecision("keep", f"{served} and is pinned")
+        return _CampaignDecision("keep", f"{served_text} and is pinned")
 
     if planned is None or campaign_arn not in _list_campaign_arns(planned):
-        return _explain_kept_version(view, campaign_arn, served, action="keep")
+        return _explain_kept_version(view, campaign_arn, served_text, action="keep")
 
     update = _describe_update(view, campaign, planned)
     if update is None:
         # The run leaves the campaign alone and only reports the verdict on the version.
-        return _explain_kept_version(view, campaign_arn, served, action="report")
-    return _CampaignDecision("update", f"{served}; {update}")
+        return _explain_kept_version(view, campaign_arn, served_text, action="report")
+    return _CampaignDecision("update", f"{served_text}; {update}")
 
 
 def _list_campaign_arns(planned: PlannedSolution) -> Collection[str]:
@@ -234,19 +234,19 @@ def _describe_update(
 
 
 def _explain_kept_version(
-    view: SolutionView, campaign_arn: str, served: str, *, action: str
+    view: SolutionView, campaign_arn: str, served_text: str, *, action: str
 ) -> _CampaignDecision:
     """Explain why a campaign keeps its version.
 
-    If the rules would turn the candidate down, the decision has their reasons and `action`.
-    Otherwise, there's nothing to deploy, so the action is "keep", and the reason is only `served`.
+    If the rules would turn the candidate down, the decision has their reasons and `action`. If
+    there's nothing to deploy, the action is "keep", and `served_text` is the whole reason.
     """
     deployment = view.earlier_versions.predicted_deployments.get(campaign_arn)
     if deployment is None or not deployment.first_step.reasons:
-        return _CampaignDecision("keep", served)
+        return _CampaignDecision("keep", served_text)
 
     step = deployment.first_step
-    subject = f"{served}, because {resource_name(deployment.version.arn)} is {step.outcome}"
+    subject = f"{served_text}, because {resource_name(deployment.version.arn)} is {step.outcome}"
     return _CampaignDecision(action, add_subject(subject, join_reasons(step.reasons)))
 
 
