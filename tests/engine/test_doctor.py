@@ -153,7 +153,7 @@ def test_golden_doctor_names_what_was_broken_and_the_printed_command_mends_all_o
     golden("doctor.txt", "".join(sorted(f"{row['level']}: {row['text']}\n" for row in findings)))
     assert code == 1
 
-    (command,) = {row["command"] for row in findings if row["command"]}
+    (command,) = {row["command"] for row in findings if row["level"] == "missing"}
     assert run(*command.split(), "--yes", "--skip-preview").returncode == 0
     code, mended = doctor()
     assert (code, of_stack(mended)) == (0, of_stack(healthy))

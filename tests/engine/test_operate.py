@@ -37,7 +37,7 @@ pulumi() {
 """
 """A reader answers the questions. `doctor` may find problems, and nobody confirms an address."""
 DEPLOY = (ROOT / "README.md", "Deploy it to AWS")
-CHECKLIST = (ROOT / "docs" / "deployment.md", "Checklist for a first deployment")
+WHO_TRAINS = (ROOT / "docs" / "deployment.md", "Who trains a solution")
 CADENCE = (ROOT / "docs" / "deployment.md", "Change the cadence")
 REMOVAL = (ROOT / "docs" / "deployment.md", "Remove a stack")
 PASTED = (DEPLOY, CADENCE, REMOVAL)
@@ -147,7 +147,7 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     readme.until("retrain rollback")
     assert served_version() == first_version
 
-    paster(*CHECKLIST).until("aws personalize update-solution", ARN=SOLUTION)
+    paster(*WHO_TRAINS).until("aws personalize update-solution", ARN=SOLUTION)
     assert not trains_by_itself()
 
     cadence = paster(*CADENCE)
