@@ -145,13 +145,15 @@ def judge_training_data(
     the version becomes acceptable.
     """
     at_start = list_imports_at_start(imports, version.created_at)
-    # If an import is still running, judge the version as if that import had succeeded.
+    # An import that is still running may succeed.
     perhaps_used = [
         job._replace(is_running=False, is_active=True)
         for job in at_start.running
         if job.is_running or job.is_active
     ]
 
+    # Nobody knows whether the training saw a running import's rows, so the data must be trusted
+    # without them and with them. A running FULL import may have replaced foreign rows too late.
     untrusted = find_untrusted_import(at_start.ended, is_full_by_dataset_arn)
     if untrusted is None:
         all_imports = [*at_start.ended, *perhaps_used]

@@ -1,4 +1,4 @@
-"""Deploys a stack to the emulator, and plays scenarios there. Each scenario is one run."""
+"""Deploys a stack to the emulator, and plays scenarios there."""
 
 from __future__ import annotations
 

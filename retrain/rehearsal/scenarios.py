@@ -1,8 +1,9 @@
 """Defines the scenarios of a rehearsal, and checks whether the pipeline passed them.
 
-A *scenario* is one run in which something goes wrong, except for the happy path, which always comes
-first. Scenarios aren't independent, because each starts from the data, versions and campaigns that
-earlier runs left behind.
+In each *scenario*, something goes wrong, except in the happy path, which always comes first. A
+scenario is one run, or two if Personalize trains a solution in between (`play.py`). Scenarios
+aren't independent, because each starts from the data, versions and campaigns that earlier runs
+left behind.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class ScenarioName(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """One run of a rehearsal, in which something may go wrong."""
+    """A part of a rehearsal in which something may go wrong."""
 
     name: ScenarioName
     story: str
