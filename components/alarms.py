@@ -153,7 +153,7 @@ ALARMS = (
         pattern=FUNCTION_ERRORS_PATTERN,
     ),
 )
-"""The alarms of every pipeline, in the order of `docs/operations.md`."""
+"""The alarms of every pipeline, in the order of `docs/emergencies.md`."""
 METRICS_OF_SOLUTIONS = (MODEL_AGE_HOURS, UNFINISHED_TRIALS)
 """A pipeline without solutions lacks these metrics."""
 _build_campaign_alarm = partial(
@@ -356,7 +356,7 @@ def build_alarm_inputs(
     dimension_value = alarm.campaign_arn or dimension_values[alarm.dimension]
     inputs: dict[str, Any] = {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
-        'See "Alarms" in docs/operations.md.',
+        'See "Alarms" in docs/emergencies.md.',
         "namespace": build_namespace(alarm, pipeline_name),
         "metric_name": alarm.metric,
         "dimensions": {alarm.dimension: dimension_value},

@@ -9,13 +9,13 @@ import json
 import sys
 import types
 from collections.abc import Iterator
-from typing import Literal, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, get_args, get_origin, get_type_hints, is_typeddict
 
 from functions.contract import Outcome
 from functions.report import model, send
 
 JSON_TYPES: dict[object, str] = {str: "string", int: "number", float: "number", bool: "boolean"}
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "schemaVersion": 1,
     "pipeline": "retraining-prod",
     "outcome": "DEPLOYED",
@@ -125,7 +125,7 @@ PAGE = """\
 This page is generated from `functions/report/model.py`: `python -m docs.events > docs/events.md`.
 
 After each run, the pipeline puts one event on the default event bus of its account and region. It
-contains the facts of the [message](runs.md#messages) as JSON. Its source is `{source}` and
+contains the facts of the [message](messages.md) as JSON. Its source is `{source}` and
 its detail type is `{detail_type}`. It is sent after every run, even with
 `notifications.on: problems`.
 
@@ -145,7 +145,7 @@ campaign serves a bad version or has one on trial (`serving[]`).
 
 The field `detail` of the event has these keys. A key keeps its name and its meaning while
 `schemaVersion` is {version}. A newer release may add keys. `outcome` is one of {outcomes}
-([what they mean](operations.md#outcomes)).
+([what they mean](operations.md#after-a-run)).
 
 {tables}
 

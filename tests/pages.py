@@ -5,6 +5,11 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+GUIDES = [
+    ROOT / "docs" / name
+    for name in ("emergencies.md", "operations.md", "runs.md", "messages.md", "dashboard.md")
+]
+"""The pages whose fenced blocks tests/end_to_end/test_guide.py pastes."""
 PROGRAMS = ("retrain", "pulumi", "aws", "make")
 INDENTED = re.compile(rf"^ {{4,}}((?:{'|'.join(PROGRAMS)}) [^\n#]*)", re.MULTILINE)
 INLINE = re.compile(rf"`((?:{'|'.join(PROGRAMS)}) [^`\n]+)`")
@@ -12,8 +17,8 @@ FENCED = re.compile(r"^ *```(?:bash|sh)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
 def sections(page: Path) -> dict[str, str]:
-    """Return the text of each section of a page by its heading."""
-    parts = page.read_text().split("\n## ")[1:]
+    """Return the text of each section of a page by its heading. The first has the page's title."""
+    parts = page.read_text().removeprefix("# ").split("\n## ")
     return dict(part.split("\n", 1) for part in parts)
 
 

@@ -92,8 +92,8 @@ class Advice(NamedTuple):
     sentence: str
     commands: Sequence[str]
     """The name of a version or a campaign replaces `{}`."""
-    guide_section: str
-    """The section of docs/operations.md to read."""
+    guide: str
+    """The page and the section of the guide to read."""
     arn_key: Literal["versionArn", "campaignArn"] = "versionArn"
     """The key in a campaign's report whose value replaces `{}`."""
 
@@ -101,27 +101,27 @@ class Advice(NamedTuple):
 ROLLBACK_ADVICE = Advice(
     "Move the campaign to a version that answers well:",
     ["retrain rollback --campaign {}"],
-    "Roll back a campaign",
+    'docs/emergencies.md, section "Roll back a campaign"',
     "campaignArn",
 )
 UNREPORTED_RUN_ADVICE = Advice(
     "The imports, trainings and updates of the run go on. The next run uses those that succeed, "
     "and finishes the trials. If you cannot wait for it, start a run:",
     ["retrain start"],
-    "No report",
+    'docs/emergencies.md, section "No report"',
 )
 RUN_ADVICE: Mapping[str, Advice] = {
     "RunRefused": Advice(
         "Nothing was imported or trained. Correct what the reason names. Then start a run, or "
         "write the ready markers again if they have started this run:",
         ["retrain start"],
-        "A run failed",
+        'docs/emergencies.md, section "A run failed"',
     ),
     STOPPED_ERROR: Advice(
         "Imports and updates that had begun go on, and the next run uses what succeeds. Trainings "
         "of the run were stopped too, and only the second of these commands repeats them:",
         ["retrain start", "retrain start --skip-import --force"],
-        "Start again",
+        'docs/emergencies.md, section "Start again"',
     ),
     "ABORTED": UNREPORTED_RUN_ADVICE,
     "TIMED_OUT": UNREPORTED_RUN_ADVICE,
@@ -129,7 +129,7 @@ RUN_ADVICE: Mapping[str, Advice] = {
         "Solve the problem. `doctor` finds what is missing or was changed in the account. Then "
         "start a run, which uses everything that has succeeded:",
         ["retrain doctor", "retrain start"],
-        "A run failed",
+        'docs/emergencies.md, section "A run failed"',
     ),
 }
 """Error that ended the run -> what to do. `FAILED` covers all other failures."""
@@ -141,18 +141,18 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
         "The campaign serves its good version again. Find out what was wrong with the new version, "
         "and train again soon. This prints how it was made:",
         ["retrain history --version {}"],
-        "Outcomes",
+        'docs/operations.md, section "After a run"',
     ),
     "REJECTED": Advice(
         "The campaign keeps its version. Correct the data or the rules, and train again soon. "
         "This prints how the rejected version was made:",
         ["retrain history --version {}"],
-        "The quality gate",
+        'docs/operations.md, section "The quality gate"',
     ),
     "AWAITING_APPROVAL": Advice(
         "Judge the version, and answer with one of two commands:",
         ["retrain approve {}", "retrain approve --refuse {}"],
-        "Approve a version",
+        'docs/operations.md, section "Approve a version"',
     ),
     "DEPLOYED": ROLLBACK_ADVICE._replace(sentence="If the campaign answers badly, roll it back:"),
 }
@@ -405,7 +405,7 @@ def _format_advice(
 
     if len(arns) > MAX_ADVISED_ARNS:
         yield f"and the same for {len(arns) - MAX_ADVISED_ARNS} more, named below"
-    yield f'Guide: docs/operations.md, section "{advice.guide_section}"'
+    yield f"Guide: {advice.guide}"
 
 
 def _describe_campaigns(report: Report) -> Iterator[str]:

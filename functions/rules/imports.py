@@ -468,7 +468,7 @@ def explain_needed_full_import(job: Import) -> str:
     """Explain that the rows of an unconfirmed import can only be replaced by a FULL import."""
     return (
         f"{job.arn} may have imported other rows than its export has; to replace them, import a "
-        'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
+        'complete export with importMode FULL ("Replace bad data" in docs/emergencies.md)'
     )
 
 

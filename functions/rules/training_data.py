@@ -177,7 +177,7 @@ def _explain_untrusted_data(untrusted: UntrustedImport) -> str:
     if _needs_full_import(untrusted):
         return (
             f"{problem} which may have other rows than its export; import a complete export with "
-            'importMode FULL ("Replace bad data" in docs/operations.md)'
+            'importMode FULL ("Replace bad data" in docs/emergencies.md)'
         )
     return f"{problem} which may lack a part of its export; wait until a run has confirmed it"
 

@@ -26,7 +26,7 @@ def test_a_description_says_what_happened_and_what_to_do(deployed):
 
     for name, alarm in named.items():
         text = alarms[name].inputs["alarmDescription"]
-        words = f'{alarm.meaning} {alarm.what_to_do} See "Alarms" in docs/operations.md.'
+        words = f'{alarm.meaning} {alarm.what_to_do} See "Alarms" in docs/emergencies.md.'
         assert text == (
             f"{PERSONALIZE}:campaign/for-you: {words}" if alarm in BAKE_ALARMS else words
         ), alarm.name

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 
 from retrain.cli import MODULES
-from tests.end_to_end.stack import PROJECT, eventually
-from tests.pages import blocks
+from tests.end_to_end.stack import eventually
+from tests.pages import GUIDES, blocks
 from tests.warm_commands import warm_command
 
-PAGES = [PROJECT / "docs" / name for name in ("operations.md", "runs.md")]
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
     r"\b(?:start-execution|create-\w+|stop-\w+|update-\w+|tag-resource"
@@ -64,8 +63,8 @@ SERVICES = (
 """The services that `retrain` calls."""
 
 
-COMMANDS = {heading: found for page in PAGES for heading, found in blocks(page).items()}
-SET_UP = COMMANDS["Start here"][0].split("retrain status")[0]
+COMMANDS = {heading: found for page in GUIDES for heading, found in blocks(page).items()}
+SET_UP = COMMANDS["Emergencies and repairs"][0].split("retrain status")[0]
 
 
 @pytest.fixture
@@ -170,7 +169,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
     """Each section is pasted once. A run takes seconds, so one story needs less time than many."""
     deployed = films.run(force=True)
     run_id = deployed.report["runId"]
-    printed = paste("Start here")
+    printed = paste("Emergencies and repairs")
     assert run_id in printed
     assert "bucket policies" in printed, "doctor"
     printed = paste("A run failed")
@@ -203,7 +202,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
     tags = json.loads(paste("Tags", CAMPAIGN=films.campaign_arn))
     assert "retraining-good" in [tag["tagKey"] for tag in tags]
     assert "ROLLED_BACK: " in paste("Start a run"), "the next run tells everybody once"
-    started = json.loads(paste("The probe"))["executionArn"]
+    started = json.loads(paste("A trial that has not ended"))["executionArn"]
     assert films.wait_for(started).status == "SUCCEEDED"
 
 

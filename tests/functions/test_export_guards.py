@@ -274,7 +274,7 @@ def test_the_changed_export_of_a_day_is_not_appended_twice():
 TAINTED = APPENDED._replace(is_confirmed=False, is_tainted=True)
 FULL_NEEDED = (
     f"{TAINTED.arn} may have imported other rows than its export has; to replace them, import a "
-    'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
+    'complete export with importMode FULL ("Replace bad data" in docs/emergencies.md)'
 )
 
 

@@ -185,7 +185,7 @@ ADDED = job(2, is_full=False, is_confirmed=False)
 TAINTED = ADDED._replace(is_tainted=True)
 FULL_NEEDED = (
     "job-2 may have imported other rows than its export has; to replace them, import a complete "
-    'export with importMode FULL ("Replace bad data" in docs/operations.md)'
+    'export with importMode FULL ("Replace bad data" in docs/emergencies.md)'
 )
 REFUSED = fail("CHECKING", FULL_NEEDED)
 

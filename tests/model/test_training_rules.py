@@ -209,7 +209,7 @@ UNCONFIRMED = PARTIAL
 FULL_NEEDED = fail(
     "CHECKING",
     "job-2 may have imported other rows than its export has; to replace them, import a complete "
-    'export with importMode FULL ("Replace bad data" in docs/operations.md)',
+    'export with importMode FULL ("Replace bad data" in docs/emergencies.md)',
 )
 TAINTED = APPENDED._replace(is_tainted=True)
 

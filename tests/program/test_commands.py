@@ -5,10 +5,8 @@ import re
 import pytest
 
 from tests.engine.test_operate import PASTED
-from tests.pages import FENCED, ROOT, commands, sections
+from tests.pages import FENCED, GUIDES, ROOT, commands, sections
 
-GUIDES = ("operations.md", "runs.md")
-"""The pages whose fenced blocks are pasted by tests/end_to_end/test_guide.py."""
 AUTO_TRAINING = "aws personalize update-solution --no-perform-auto-training --solution-arn"
 PUT_ALARM = (
     "aws cloudwatch put-metric-alarm --alarm-name --comparison-operator --evaluation-periods"
@@ -28,6 +26,8 @@ RUN_BY = {
     "pulumi preview": ("engine", ".preview().steps"),
     "pulumi preview --refresh": ("engine", 'stack.preview("--refresh")'),
     "pulumi stack export": ("engine", '"stack", "export"'),
+    "retrain --install-completion": ("retrain", "_RETRAIN_COMPLETE"),
+    "retrain COMMAND --help": ("retrain", '"--help"'),
     "retrain approve": ("retrain", "approve "),
     "retrain approve --refuse": ("retrain", "--refuse"),
     "retrain doctor --policy": ("retrain", "doctor --policy"),
@@ -60,9 +60,7 @@ def lines(text):
 
 def pasted():
     """Return the commands that tests paste from the pages."""
-    blocks = [
-        block for name in GUIDES for block in FENCED.findall((ROOT / "docs" / name).read_text())
-    ]
+    blocks = [block for page in GUIDES for block in FENCED.findall(page.read_text())]
     texts = [*blocks, *(command for section in PASTED for command in commands(*section))]
     return {short(command) for text in texts for command in lines(text.replace("\\\n", " "))}
 

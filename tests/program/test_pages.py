@@ -8,7 +8,7 @@ from typing import get_args, is_typeddict
 
 import pytest
 
-from docs import cli, configuration, costs, events, metrics, permissions, state_machine
+from docs import cli, configuration, costs, events, messages, metrics, permissions, state_machine
 from functions.common.metrics import METRICS
 from functions.contract import Outcome
 from functions.report import model
@@ -21,7 +21,7 @@ DEFINITION = state_machine.sample_definition()
 
 
 PAGES = [
-    *[("", module.page) for module in (cli, configuration, events, metrics, permissions)],
+    *[("", module.page) for module in (cli, configuration, events, messages, metrics, permissions)],
     (" --mermaid", lambda: state_machine.page(DEFINITION)),
 ]
 

@@ -1,6 +1,6 @@
 """Breaks a pipeline in many ways on virtual time, and measures which alarms ring and when.
 
-`python -m tests.workflow.deaths` prints the table of docs/operations.md. A training takes two
+`python -m tests.workflow.deaths` prints the table of docs/faults.md. A training takes two
 hours, and a run begins seven hours after the pipeline was broken. The metrics come from the real
 log records of the functions. The metrics of Step Functions come from the executions, and those of
 the dead-letter queue are invented. The rules of the alarms are in `alarm_rules.py`.
@@ -283,7 +283,7 @@ def unfinished_trial(life):
     return [Origin(stopped, "after the run was stopped")]
 
 
-REFRESH = "[refresh](#deleted-or-changed-by-hand)"
+REFRESH = "[refresh](emergencies.md#deleted-or-changed-by-hand)"
 """A link to the command, which names the stack."""
 DEATHS = (
     Death(
@@ -319,7 +319,7 @@ DEATHS = (
     Death(
         "a campaign is deleted",
         broken(lambda life: life.pipeline.client.delete_campaign(campaignArn=campaign_arn("home"))),
-        "[create it again](#a-campaign-was-deleted), or take it out of the config",
+        "[create it again](emergencies.md#a-campaign-was-deleted), or take it out of the config",
     ),
     Death(
         "the bucket policy or the import role is gone",
@@ -338,7 +338,7 @@ DEATHS = (
     Death(
         "a campaign is left on trial",
         unfinished_trial,
-        "[A trial that has not ended](#a-trial-that-has-not-ended)",
+        "[A trial that has not ended](emergencies.md#a-trial-that-has-not-ended)",
     ),
 )
 

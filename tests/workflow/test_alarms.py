@@ -27,7 +27,7 @@ SHORT = {"solution-version": 600, "campaign-update": 120}
 
 @pytest.mark.parametrize("death", DEATHS, ids=lambda death: death.what)
 def test_the_guide_says_what_rings_when_a_pipeline_dies_and_what_mends_it(death):
-    guide = (ROOT / "docs" / "operations.md").read_text()
+    guide = (ROOT / "docs" / "faults.md").read_text()
     assert row(death) in guide, "python -m tests.workflow.deaths prints the table"
 
 

@@ -94,7 +94,7 @@ def test_only_a_full_import_replaces_the_rows_of_a_stray_file():
 
     reason = (
         f"{job} may have imported other rows than its export has; to replace them, import a "
-        'complete export with importMode FULL ("Replace bad data" in docs/operations.md)'
+        'complete export with importMode FULL ("Replace bad data" in docs/emergencies.md)'
     )
     assert failures(tainted) == {"interactions": reason}
     assert [problems_of(run) for run in refused] == [[f"datasets.interactions: {reason}"]] * 2
