@@ -153,6 +153,12 @@ def test_the_mistake_in_the_example_is_reported_with_these_words():
     assert f"    {message}\n" in CONFIGURATION
 
 
+def test_the_index_of_decisions_has_each_of_them():
+    folder = ROOT / "docs" / "adr"
+    linked = re.findall(r"\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text())
+    assert sorted(linked) == sorted(page.name for page in folder.glob("0*.md"))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_json_document_to_paste_is_json(page):
     for document in re.findall(r"```json\n(.*?)```", page.read_text(), re.DOTALL):
