@@ -46,7 +46,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@printf '%s\n' "$$RETRAIN" > $(BIN)/retrain && chmod +x $(BIN)/retrain
 	@touch $@
 
-.PHONY: install demo test check engine lint types workflow mutants faults benchmark requirements help
+.PHONY: install demo test check engine lint types workflow mutants faults benchmark pictures requirements help
 
 install: $(READY) ## create or update .venv, and write .venv/bin/retrain
 	@echo "$(BIN)/retrain is ready"
@@ -87,6 +87,9 @@ faults: $(READY) ## test other random cases, and many more of them, than the tes
 
 benchmark: $(READY) ## replay good runs in virtual time: delays, transitions, calls, cost
 	@$(BIN)/python -m tests.benchmarks.replay
+
+pictures: $(READY) ## draw the pictures of the pages again, from a rehearsal
+	@$(BIN)/python -m docs.pictures
 
 requirements: $(READY) ## compile the requirements from their .in files and constraints.txt
 	@for name in requirements requirements-dev; do \

@@ -90,6 +90,11 @@ a record with `undeliveredReports`. To see if a message arrives:
 
 ## A version was rejected
 
+<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="pictures/message-dark.svg">
+  <img alt="The message below on a phone" src="pictures/message-light.svg" width="320">
+</picture>
+
 {rejected}
 
 ## A version was rolled back
@@ -109,9 +114,9 @@ def page() -> str:
     """Return the whole page."""
     alarm = build_alarm_inputs(ALARM, "retraining-prod", {PIPELINE_DIMENSION: ""}, 0)
     return PAGE.format(
-        deployed=_show(EXAMPLE),
-        rejected=_show(_keep_previous_version(REJECTED)),
-        rolled_back=_show(_keep_previous_version(ROLLED_BACK)),
+        deployed=_show(_format_message(EXAMPLE)),
+        rejected=_show(rejected_message()),
+        rolled_back=_show(_format_message(_keep_previous_version(ROLLED_BACK))),
         alarm_name=ALARM.name,
         alarm_description=alarm["alarm_description"],
     )
@@ -130,11 +135,20 @@ def _keep_previous_version(campaign_changes: Mapping[str, object]) -> dict[str, 
     return report
 
 
-def _show(report: Mapping[str, object]) -> str:
-    """Return the subject and the text of the message about a run, as a block of the page."""
+def rejected_message() -> str:
+    """Return the message about a version that the quality gate rejects."""
+    return _format_message(_keep_previous_version(REJECTED))
+
+
+def _format_message(report: Mapping[str, object]) -> str:
+    """Return the subject and the text of the message about a run."""
     typed_report = cast("Report", report)
-    text = format_report(typed_report)
-    return f"```text\nSubject: {format_subject(typed_report)}\n\n{text}```"
+    return f"Subject: {format_subject(typed_report)}\n\n{format_report(typed_report).rstrip()}"
+
+
+def _show(message: str) -> str:
+    """Return a message as a block of the page."""
+    return f"```text\n{message}\n```"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from tests.program.sample_stack import PROJECT, PROJECT_FILE, ROOT
 from tests.program.test_program import CONFIG, deploy
 
 README = (ROOT / "README.md").read_text()
+README_PROSE = " ".join(README.split())
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 FLEET = (ROOT / "docs" / "fleet.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
@@ -76,16 +77,16 @@ def test_the_costs_of_the_monitoring_are_those_of_the_page_about_metrics():
     dollars = {row.subject: row.dollars for row in rows}
     assert (
         f"cost [about ${costs.total(rows):.0f} a month](docs/metrics.md#what-it-costs): the "
-        f"dashboard ${dollars['dashboard']:.2f},\n"
+        f"dashboard ${dollars['dashboard']:.2f}, "
         f"hourly metrics ${dollars['metrics of each hour']:.2f}, and {len(ALARMS)} alarms "
         f"${dollars['alarms']:.2f}."
-    ) in README
+    ) in README_PROSE
 
 
 def test_the_price_of_imports_is_that_of_reports_and_plans():
-    assert f"An import costs about ${DOLLARS_PER_IMPORTED_GB:.2f} for each GB" in README
+    assert f"An import costs about ${DOLLARS_PER_IMPORTED_GB:.2f} for each GB" in README_PROSE
     month = 30 * estimate_import_cost(20 * 10**9)
-    assert f"so a daily `FULL` import of 20 GB costs ${month:.0f} a month." in README
+    assert f"so a daily `FULL` import of 20 GB costs ${month:.0f} a month." in README_PROSE
 
 
 def test_the_page_about_fleets_knows_how_many_roles_a_stack_takes():
@@ -263,3 +264,6 @@ def test_the_page_about_the_dashboard_explains_every_widget():
     titles = [widget["properties"].get("title") for widget in body["widgets"]]
     explained = re.findall(r"^\| ([^|]*?) \|", DASHBOARD, re.MULTILINE)
     assert [title for title in titles if title and title not in explained] == []
+
+    drawn = (ROOT / "docs" / "pictures" / "dashboard.txt").read_text().splitlines()
+    assert [title for title in titles if title and title not in drawn] == [], "run: make pictures"
