@@ -141,8 +141,8 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     readme.until("retrain start")
     new_version = served_version()
     assert new_version != first_version
-    assert readme.until("retrain watch").startswith("DEPLOYED: ")
     assert new_version.rpartition("/")[2] in readme.until("retrain status")
+    assert readme.until("retrain watch").startswith("DEPLOYED: ")
     readme.until("retrain test-alarm")
     readme.until("retrain rollback")
     assert served_version() == first_version
