@@ -67,8 +67,10 @@ def _find_target_arn(operation: str, request: Request) -> str:
     fields = list_members(find_operation_model(operation).input_shape)
     arn_field = next(name for name in fields if name.endswith("Arn"))
     if arn_field not in request:
-        # GetRecommendations also accepts a recommenderArn, but the emulator has no recommenders.
-        raise invalid_input(f"{arn_field} is required")
+        # GetRecommendations also accepts a recommenderArn, but ours don't answer.
+        raise invalid_input(
+            f"{arn_field} is required, because recommenders of this emulator answer no requests"
+        )
 
     return str(request[arn_field])
 

@@ -15,7 +15,7 @@ def create_schema(store: Store, request: Request) -> Schema:
 
 
 def create_dataset_group(store: Store, request: Request) -> DatasetGroup:
-    """Create an empty dataset group. It may have a domain, but never gets its recommenders."""
+    """Create an empty dataset group. With a domain, it may get recommenders."""
     return create_resource(store, DatasetGroup, request)
 
 

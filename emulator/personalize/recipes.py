@@ -1,6 +1,6 @@
 """The recipes that the emulator supports, under the same names as in AWS."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -52,3 +52,21 @@ ALL_RECIPES = (
     ),
 )
 RECIPES: Mapping[str, Recipe] = {recipe.arn: recipe for recipe in ALL_RECIPES}
+
+USE_CASES: Mapping[str, Sequence[Recipe]] = {
+    "ECOMMERCE": (
+        Recipe("aws-ecomm-popular-items-by-views", "POPULAR_ITEMS"),
+        Recipe("aws-ecomm-popular-items-by-purchases", "POPULAR_ITEMS"),
+        Recipe("aws-ecomm-frequently-bought-together", "RELATED_ITEMS"),
+        Recipe("aws-ecomm-customers-who-viewed-x-also-viewed", "RELATED_ITEMS"),
+        Recipe("aws-ecomm-recommended-for-you", "USER_PERSONALIZATION"),
+    ),
+    "VIDEO_ON_DEMAND": (
+        Recipe("aws-vod-most-popular", "POPULAR_ITEMS"),
+        Recipe("aws-vod-trending-now", "POPULAR_ITEMS"),
+        Recipe("aws-vod-because-you-watched-x", "RELATED_ITEMS"),
+        Recipe("aws-vod-more-like-x", "RELATED_ITEMS"),
+        Recipe("aws-vod-top-picks", "USER_PERSONALIZATION"),
+    ),
+}
+"""Domain -> the recipes of its recommenders (guide, "Choosing recommender use cases")."""

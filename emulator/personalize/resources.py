@@ -286,6 +286,15 @@ class Campaign(Updatable):
         return str(self.settings_at(time)["solutionVersionArn"])
 
 
+class Recommender(Resource):
+    """An endpoint that serves recommendations for one use case of a domain.
+
+    Personalize trains its model and deploys it, so it has neither solution versions nor campaigns.
+    """
+
+    resource_type = "recommender"
+
+
 class EventTracker(Resource):
     """An endpoint that receives interactions in real time. A dataset group has at most one."""
 
@@ -383,6 +392,7 @@ RESOURCE_CLASSES: dict[str, type[Resource]] = {
         EventTracker,
         Filter,
         ImportJob,
+        Recommender,
         Schema,
         Solution,
         SolutionVersion,

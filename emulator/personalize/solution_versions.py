@@ -131,14 +131,19 @@ def _train(version: SolutionVersion) -> None:
 
     recipe = version.solution.recipe
     if recipe.dataset_type != "ITEMS":
-        _check_enough_interactions(version.training_data, version.solution.details.get("eventType"))
-        _check_enough_users(version.training_data)
+        check_enough_data(version.training_data, version.solution.details.get("eventType"))
     elif not version.training_data:
         raise JobFailed("Dataset has no items")
 
     only_popularity = version.timeline.fault == "only-popularity"
     version.model = train(version.training_data, recipe, only_popularity=only_popularity)
     version.training_data = Table()
+
+
+def check_enough_data(interactions: Table, event_type: str | None = None) -> None:
+    """Fail the training if there are too few interactions, or too few users with several."""
+    _check_enough_interactions(interactions, event_type)
+    _check_enough_users(interactions)
 
 
 def _check_enough_interactions(interactions: Table, event_type: str | None) -> None:

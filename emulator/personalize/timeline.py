@@ -33,6 +33,7 @@ SLOW_JOB_KINDS = (
     "solution-version",
     "campaign",
     "campaign-update",
+    "recommender",
     "batch-inference-job",
     "batch-segment-job",
 )

@@ -118,5 +118,8 @@ def test_a_role_in_a_request_needs_pass_role(world):
 
 def test_a_call_without_its_resource_is_refused_before_it_is_authorised(world):
     error = error_of(world.runtime.get_recommendations, userId="u")
-    assert error == ("InvalidInputException", "campaignArn is required")
+    assert error == (
+        "InvalidInputException",
+        "campaignArn is required, because recommenders of this emulator answer no requests",
+    )
     assert world.checks == []
