@@ -12,6 +12,7 @@ from .args import HOURS_PER_DAY, SECONDS_PER_HOUR
 from .constants import (
     CLIENT_ERRORS,
     DATA_AGE_HOURS,
+    INACTIVE_RECOMMENDERS,
     LATENCY,
     METRICS_NAMESPACE,
     MODEL_AGE_HOURS,
@@ -137,6 +138,17 @@ ALARMS = (
         reports_recovery=True,
     ),
     Alarm(
+        "recommender-inactive",
+        INACTIVE_RECOMMENDERS,
+        "A recommender of the dataset group is not ACTIVE, so it answers no requests, or the "
+        "recommenders cannot be listed.",
+        "retrain status -s STACK names the recommender and its status. Start one that is INACTIVE "
+        "with aws personalize start-recommender.",
+        evaluation_periods=2,
+        period_seconds=15 * 60,
+        reports_recovery=True,
+    ),
+    Alarm(
         "report-undelivered",
         UNDELIVERED_REPORTS,
         "A message or an event with the report of a run could not be sent. The run itself is not "
@@ -153,9 +165,10 @@ ALARMS = (
         pattern=FUNCTION_ERRORS_PATTERN,
     ),
 )
-"""The alarms of every pipeline, in the order of `docs/emergencies.md`."""
+"""The alarms of pipelines, in the order of `docs/emergencies.md`. `list_alarms()` leaves those out
+whose metric a pipeline lacks."""
 METRICS_OF_SOLUTIONS = (MODEL_AGE_HOURS, UNFINISHED_TRIALS)
-"""A pipeline without solutions lacks these metrics."""
+"""A pipeline without solutions lacks these metrics, and has INACTIVE_RECOMMENDERS instead."""
 _build_campaign_alarm = partial(
     Alarm,
     what_to_do="If a version is on trial, the run takes it back. Otherwise ask the campaign for "
@@ -294,9 +307,9 @@ def _create_metric_filter(
 def list_alarms(settings: Mapping[str, Any]) -> list[Alarm]:
     """List a pipeline's alarms, including those for each campaign whose bake has `createAlarms`."""
     # Nothing publishes a metric of solutions or datasets that the pipeline doesn't have.
-    missing_metrics: set[str] = set()
+    missing_metrics = {INACTIVE_RECOMMENDERS}
     if not settings["solutions"]:
-        missing_metrics.update(METRICS_OF_SOLUTIONS)
+        missing_metrics = {*METRICS_OF_SOLUTIONS}
     if not settings["datasets"]:
         missing_metrics.add(DATA_AGE_HOURS)
     alarms = [alarm for alarm in ALARMS if alarm.metric not in missing_metrics]

@@ -17,6 +17,8 @@ ResourceKind = Literal[
     "batch inputs",
     "batch outputs",
     "filters",
+    "recommenders",
+    "recommender list",
     "solutions",
     "solution versions",
     "campaigns",
@@ -54,6 +56,8 @@ service doesn't respond (`functions/common/aws.py`)."""
 
 REPORT_PERMISSIONS: Mapping[ResourceKind, tuple[str, ...]] = {
     "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+    "recommenders": ("personalize:DescribeRecommender",),
+    "recommender list": ("personalize:ListRecommenders",),
     "topic": ("sns:Publish",),
     "topic key": ("kms:GenerateDataKey", "kms:Decrypt"),
     "event bus": ("events:PutEvents",),
@@ -248,6 +252,7 @@ FUNCTION_CONFIGS: Mapping[str, FunctionConfig] = {
                 "personalize:StopSolutionVersionCreation",
             ),
             "campaigns": ("personalize:DescribeCampaign", "personalize:ListTagsForResource"),
+            "recommender list": ("personalize:ListRecommenders",),
             "state machine": (
                 "states:DescribeStateMachine",
                 "states:ListExecutions",

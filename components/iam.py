@@ -157,6 +157,9 @@ def list_resource_arns(
         "batch inputs": list_object_arns(environment.partition, batch_inputs),
         "batch outputs": list_object_arns(environment.partition, batch_outputs),
         "filters": sorted(filter_arns),
+        # Recommenders are only read if the pipeline only imports. Nobody configures their names.
+        "recommenders": [] if solutions else [to_personalize_arn("recommender/*")],
+        "recommender list": [] if solutions else ["*"],
         "solutions": [solution["solutionArn"] for solution in solutions],
         "solution versions": [f"{solution['solutionArn']}/*" for solution in solutions],
         "campaigns": [campaign["campaignArn"] for campaign in campaigns],

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
-from components.alarms import ALARMS
+from components.alarms import list_alarms
 from functions.common.metrics import METRICS
+from functions.constants import INACTIVE_RECOMMENDERS
 from functions.contract import Outcome, Settings
 
 PRICES = "https://aws.amazon.com/cloudwatch/pricing/"
@@ -31,10 +32,11 @@ def monthly_costs(settings: Settings, *, runs_per_week: float = 1) -> Sequence[C
     hourly = metric_count(settings, only_watched=True)
     by_runs = metric_count(settings) - hourly
     share_of_hours = min(1, runs_per_week / HOURS_PER_WEEK)
+    alarm_count = len(list_alarms(settings))
     return [
         Cost("metrics of each hour", f"{hourly}", hourly * DOLLARS_PER_METRIC),
         Cost("metrics of runs", f"{by_runs}", by_runs * DOLLARS_PER_METRIC * share_of_hours),
-        Cost("alarms", f"{len(ALARMS)}", len(ALARMS) * DOLLARS_PER_ALARM),
+        Cost("alarms", f"{alarm_count}", alarm_count * DOLLARS_PER_ALARM),
         Cost("dashboard", "1", DOLLARS_PER_DASHBOARD),
     ]
 
@@ -62,7 +64,8 @@ def metric_count(settings: Settings, *, only_watched: bool = False) -> int:
     }
     return (0 if only_watched else judged_metrics) + sum(
         counts[dimension]
-        for metric in METRICS.values()
+        for name, metric in METRICS.items()
         for dimension in metric.dimensions
         if metric.is_written_by_watcher or not only_watched
+        if name != INACTIVE_RECOMMENDERS or not settings["solutions"]
     )

@@ -110,6 +110,7 @@ EXAMPLE: dict[str, Any] = {
             "versionOnTrial": None,
         }
     ],
+    "recommenders": [],
     "heldOutUsers": 5000,
     "dataDeletionJobArn": None,
     "warnings": [],
@@ -165,6 +166,7 @@ TITLES = {
     "CampaignReport": "`detail.solutions[].campaigns[]`, `detail.trials[]`",
     "MetricReport": "`detail.solutions[].campaigns[].metrics[]`",
     "ServingReport": "`detail.serving[]`",
+    "RecommenderReport": "`detail.recommenders[]`",
 }
 """The parts of the detail -> where they are, in the order of the page."""
 

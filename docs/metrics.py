@@ -68,10 +68,10 @@ tier of an account). The log of the functions has about 3 MB a month, which cost
 | --- | --- | --- |
 {costs}
 
-CloudWatch counts a metric only in the hours in which it has a value. The ages and the unfinished
-trials have a value in every hour. The other metrics have one in the hours of a run, here once a
-week. A further solution costs ${solution:.2f} a month, a further dataset ${dataset:.2f}, and a
-further campaign nothing:
+CloudWatch counts a metric only in the hours in which it has a value. The ages, the unfinished
+trials and the inactive recommenders have a value in every hour. The other metrics have one in the
+hours of a run, here once a week. A further solution costs ${solution:.2f} a month, a further
+dataset ${dataset:.2f}, and a further campaign nothing:
 
 | solutions and datasets | weekly runs | daily runs |
 | --- | --- | --- |

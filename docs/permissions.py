@@ -25,6 +25,8 @@ table lists all other permissions. Actions without a service are actions of Pers
   the import jobs.
 - "Bake alarms" are `*` if a campaign has a bake, because CloudWatch otherwise returns no composite
   alarms.
+- "Recommenders" and the "recommender list" are those of the account, and only the roles of a stack
+  with `solutions: []` may read them. A list supports no narrower resource.
 - Every other resource is named in the config, or belongs to a resource in the config. So no
   function can change another dataset, solution or campaign.
 - Schemas, filters and the dataset group can only be described. Exports, inputs and results of

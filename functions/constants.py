@@ -41,6 +41,7 @@ MODEL_AGE_HOURS = "ModelAgeHours"
 DATA_AGE_HOURS = "DataAgeHours"
 NEWEST_EVENT_AGE_HOURS = "NewestEventAgeHours"
 UNFINISHED_TRIALS = "UnfinishedTrials"
+INACTIVE_RECOMMENDERS = "InactiveRecommenders"
 
 CLIENT_ERRORS = "4xx"
 SERVER_ERRORS = "5xx"

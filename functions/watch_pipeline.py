@@ -33,7 +33,11 @@ from .personalize.campaigns import (
     parse_record,
 )
 from .personalize.imports import list_import_jobs
-from .personalize.lists import list_active_event_tracker_arns
+from .personalize.lists import (
+    derive_group_arn,
+    list_active_event_tracker_arns,
+    list_recommenders,
+)
 from .personalize.statuses import (
     is_active,
     is_running,
@@ -88,7 +92,7 @@ class NotMeasurableError(Exception):
 
 
 def handler(event: dict[str, str], _context: object) -> metrics.Measurements:
-    """Clean up after runs that died, publish the ages of models and data, and return them.
+    """Clean up after runs that died, publish what was measured, and return it.
 
     If a resource can't be read, its age is None, and no age is published for the whole pipeline.
     The alarm treats a missing age as too old.
@@ -101,6 +105,7 @@ def handler(event: dict[str, str], _context: object) -> metrics.Measurements:
     watcher.measure_models()
     watcher.clean_up()
     watcher.measure_data()
+    watcher.count_inactive_recommenders()
 
     measurements = watcher.measurements
     metrics.publish_measurements(watcher.settings, measurements)
@@ -150,6 +155,22 @@ class Watcher:
         for dataset in self.settings["datasets"]:
             age = self._call_or_log(dataset["datasetArn"], self._measure_data_age, dataset)
             self.measurements["data"][dataset["type"]] = age
+
+    def count_inactive_recommenders(self) -> None:
+        """Count the recommenders that aren't ACTIVE, if the pipeline only imports."""
+        if self.settings["solutions"]:
+            return
+
+        recommenders = self._call_or_log(
+            "the recommenders", list_recommenders, personalize_read_client(), self.settings
+        )
+        if recommenders is None:
+            # Without the list, one of them may be INACTIVE, so assume that.
+            self.measurements["inactiveRecommenders"] = 1
+            return
+
+        inactive = [each for each in recommenders if not is_active(each["status"])]
+        self.measurements["inactiveRecommenders"] = len(inactive)
 
     def clean_up(self) -> None:
         """Start a run for open trials, and stop trainings past their deadline.
@@ -315,9 +336,7 @@ def _may_stay_unchanged(dataset: DatasetSettings) -> bool:
     if dataset["type"] not in EVENT_DATASETS or dataset["streamed"]:
         return True
 
-    # The dataset `dataset/<group>/<type>` is in the group `dataset-group/<group>`.
-    dataset_arn = dataset["datasetArn"]
-    group_arn = dataset_arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
+    group_arn = derive_group_arn(dataset["datasetArn"])
     event_tracker_arns = list_active_event_tracker_arns(personalize_read_client(), group_arn)
     return len(event_tracker_arns) > 0
 

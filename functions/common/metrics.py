@@ -9,10 +9,11 @@ would create a new metric, and every metric costs money.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 from ..constants import (
     DATA_AGE_HOURS,
+    INACTIVE_RECOMMENDERS,
     METRICS_NAMESPACE,
     MODEL_AGE_HOURS,
     NEWEST_EVENT_AGE_HOURS,
@@ -81,6 +82,13 @@ METRICS: Mapping[str, Metric] = {
         "and of campaigns that cannot be read",
         is_written_by_watcher=True,
     ),
+    INACTIVE_RECOMMENDERS: Metric(
+        "Count",
+        (None,),
+        "the number of recommenders in the dataset group that are not ACTIVE, or 1 if they cannot "
+        "be listed. Only a pipeline with `solutions: []` has this metric",
+        is_written_by_watcher=True,
+    ),
 }
 """Name -> metric. Offline metrics are not in this table. They have the names that
 GetSolutionMetrics returns, the unit `None`, and the second dimension `Solution`."""
@@ -127,10 +135,12 @@ class Measurements(TypedDict):
     """Dataset type -> the age of its data."""
     unfinishedTrials: int
     """The number of campaigns with an overdue trial, or that cannot be read."""
+    inactiveRecommenders: NotRequired[int]
+    """The number of recommenders that aren't ACTIVE. Left out if the pipeline has solutions."""
 
 
 def publish_measurements(settings: Settings, measurements: Measurements) -> None:
-    """Publish the ages of the models and of the data, and the number of unfinished trials.
+    """Publish the ages of the models and of the data, and what else was counted.
 
     For the whole pipeline, the greatest ages are published, but only if all ages are known.
     """
@@ -146,6 +156,7 @@ def publish_measurements(settings: Settings, measurements: Measurements) -> None
             MODEL_AGE_HOURS: find_max_age(measurements["models"].values()),
             DATA_AGE_HOURS: find_max_age(measurements["data"].values()),
             UNFINISHED_TRIALS: measurements["unfinishedTrials"],
+            INACTIVE_RECOMMENDERS: measurements.get("inactiveRecommenders"),
         },
     )
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import PaginatorConfigTypeDef
+    from mypy_boto3_personalize.type_defs import PaginatorConfigTypeDef, RecommenderSummaryTypeDef
+
+    from ..contract import Settings
 
 Item = TypeVar("Item")
 Page = TypeVar("Page")
@@ -46,11 +48,38 @@ def read_list(pages: Iterable[Page], get_items: Callable[[Page], Sequence[Item]]
     return items
 
 
+def derive_group_arn(dataset_arn: str) -> str:
+    """Derive the ARN of a dataset's group, `dataset-group/<name>`, from `dataset/<name>/<type>`."""
+    return dataset_arn.rpartition("/")[0].replace(":dataset/", ":dataset-group/", 1)
+
+
 def list_active_event_tracker_arns(client: PersonalizeClient, group_arn: str) -> list[str]:
     """List the ARNs of a dataset group's ACTIVE event trackers."""
     pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
     trackers = read_list(pages, lambda page: page["eventTrackers"])
     return [tracker["eventTrackerArn"] for tracker in trackers if is_active(tracker["status"])]
+
+
+def list_recommenders(
+    client: PersonalizeClient, settings: Settings
+) -> list[RecommenderSummaryTypeDef]:
+    """List the recommenders in the dataset group of a pipeline that only imports.
+
+    Other pipelines have solutions instead, so nothing is requested for them. AWS doesn't document
+    how it answers for a dataset group without a domain, and such a group may have a pipeline that
+    only imports, too. So list the whole region, which has at most 15 recommenders:
+    https://docs.aws.amazon.com/personalize/latest/dg/creating-recommenders.html
+    """
+    if settings["solutions"]:
+        return []
+
+    group_arn = derive_group_arn(settings["datasets"][0]["datasetArn"])
+    response = client.list_recommenders(maxResults=100)
+    return [
+        recommender
+        for recommender in response["recommenders"]
+        if recommender["datasetGroupArn"] == group_arn
+    ]
 
 
 def list_deletions(client: PersonalizeClient, group_arn: str) -> list[Deletion]:

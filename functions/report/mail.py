@@ -15,6 +15,7 @@ from ..common.formatting import (
     format_duration,
     format_list,
     format_metric_lines,
+    format_metric_name,
     format_number,
     format_size,
     format_time,
@@ -29,7 +30,7 @@ from ..common.truncation import (
     count_json_bytes,
     truncate,
 )
-from ..constants import STOPPED_ERROR
+from ..constants import NDCG, STOPPED_ERROR
 from ..contract import (
     MetricComparison,
     Outcome,
@@ -39,6 +40,7 @@ from .model import (
     BatchJobReport,
     CampaignReport,
     ImportReport,
+    RecommenderReport,
     Report,
     ServingReport,
     SolutionReport,
@@ -61,6 +63,9 @@ MIN_RELIABLE_USERS = 100
 """With fewer held-out users than this, metrics can vary by a quarter by chance."""
 LARGEST_DROP_BY_CHANCE = -0.5
 """The largest relative drop of a metric that chance can explain if there are few users."""
+RECOMMENDER_METRIC = f"{NDCG}_at_10"
+"""The metric of a recommender that people see. The event has all of them."""
+SECONDS_PER_DAY = 24 * 60 * 60
 MAX_SEPARATORS_BYTES = 100
 """An upper bound for the line breaks between the sections."""
 HEADLINES: Mapping[Outcome, str] = {
@@ -185,6 +190,7 @@ def format_report(
         truncate(reasons, max_reasons_bytes),
         advice,
         _format_section("What the campaigns serve now", _describe_campaigns(report)),
+        _format_section("Recommenders", _describe_recommenders(report)),
         _format_section("Trainings", map(_describe_training, report["solutions"])),
         _format_section("Batch jobs", _describe_batch_jobs(report)),
         _format_section("Data and costs", _describe_data_and_costs(report)),
@@ -463,6 +469,26 @@ def _describe_serving(serving: ServingReport) -> str:
     if serving["pin"]:
         line += "; pinned"
     return line
+
+
+def _describe_recommenders(report: Report) -> Iterator[str]:
+    if report["recommenders"] is None:
+        yield "- not known, because they could not be listed"
+        return
+    for recommender in report["recommenders"]:
+        name = resource_name(recommender["recommenderArn"])
+        yield f"- {name}: {describe_recommender(recommender)}"
+
+
+def describe_recommender(recommender: RecommenderReport) -> str:
+    """Describe the status of a recommender, the time since its last update, and its NDCG@10."""
+    age = format_duration(recommender["ageDays"] * SECONDS_PER_DAY)
+    facts = [recommender["status"], f"last updated {age} ago"]
+
+    ndcg = recommender["metrics"].get(RECOMMENDER_METRIC)
+    if ndcg is not None:
+        facts.append(f"{format_metric_name(RECOMMENDER_METRIC)} {ndcg:.4f}")
+    return ", ".join(facts)
 
 
 def _describe_batch_jobs(report: Report) -> Iterator[str]:

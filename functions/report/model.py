@@ -44,6 +44,7 @@ from ..contract import (
     StateError,
     TrainedBy,
 )
+from ..personalize.statuses import is_active
 from ..run.execution_data import (
     identify_run,
     list_campaign_results,
@@ -211,6 +212,22 @@ class ServingReport(TypedDict):
     campaign."""
 
 
+class RecommenderReport(TypedDict):
+    """A recommender of a dataset group with a domain. Personalize trains it, not the run."""
+
+    recommenderArn: str
+    """The recommender."""
+    status: str
+    """Its status at the end of the run. Only an `ACTIVE` recommender answers requests."""
+    lastUpdatedAt: str
+    """When Personalize says that it was last updated (ISO 8601). AWS does not document whether a
+    retraining changes this time."""
+    ageDays: float
+    """The days since then."""
+    metrics: dict[str, float]
+    """Its offline metrics. Empty if it has none, or if it could not be read."""
+
+
 class Report(TypedDict):
     """The report of a run."""
 
@@ -255,6 +272,9 @@ class Report(TypedDict):
     """The campaigns with trials that earlier runs left unfinished."""
     serving: list[ServingReport]
     """What each configured campaign serves at the end of the run."""
+    recommenders: list[RecommenderReport] | None
+    """The recommenders of the dataset group if the config has `solutions: []`, or null if they
+    could not be listed. Otherwise empty."""
     heldOutUsers: int | None
     """About how many users Personalize held out to compute the metrics, or null if the export of
     interactions is too large to count them."""
@@ -286,6 +306,7 @@ class NewTraining(NamedTuple):
 def build_report(
     execution_data: ExecutionData,
     serving: list[ServingReport],
+    recommenders: list[RecommenderReport] | None,
     *,
     pipeline_name: str,
     dashboard_url: str | None,
@@ -329,9 +350,12 @@ def build_report(
         "solutions": solutions,
         "trials": trials,
         "serving": serving,
+        "recommenders": recommenders,
         "heldOutUsers": _estimate_held_out_users(plan.get("users")),
         "dataDeletionJobArn": plan.get("dataDeletionJobArn") if new_trainings else None,
-        "warnings": truncate_list([*_list_warnings(execution_data)]),
+        "warnings": truncate_list(
+            [*_warn_about_recommenders(recommenders or []), *_list_warnings(execution_data)]
+        ),
         "executionUrl": _build_execution_url(run["executionArn"]),
         "dashboardUrl": dashboard_url,
     }
@@ -612,6 +636,17 @@ def _list_reasons(error: StateError | None, status: JobStatus) -> list[Message]:
     if error:
         reasons = [*explain_error(error), *reasons]
     return truncate_list(reasons, MAX_REASON_BYTES)
+
+
+def _warn_about_recommenders(recommenders: Iterable[RecommenderReport]) -> Iterator[Message]:
+    """Yield a warning for a person about each recommender that isn't ACTIVE."""
+    for recommender in recommenders:
+        if not is_active(recommender["status"]):
+            text = (
+                f"the recommender {recommender['recommenderArn']} is {recommender['status']}, so "
+                "it answers no requests"
+            )
+            yield Message(text=text, needsPerson=True)
 
 
 def _list_warnings(execution_data: ExecutionData) -> Iterator[Message]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
@@ -31,6 +33,7 @@ from ..constants import (
 )
 from ..contract import trains_nothing
 from ..personalize.campaigns import build_campaign_state, describe_campaign
+from ..personalize.lists import list_recommenders
 from ..personalize.tags import read_tags
 from .mail import (
     MAX_CHAT_BYTES,
@@ -38,6 +41,7 @@ from .mail import (
     format_subject,
 )
 from .model import (
+    RecommenderReport,
     Report,
     ServingReport,
     build_report,
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_personalize import PersonalizeClient
+    from mypy_boto3_personalize.type_defs import RecommenderSummaryTypeDef, RecommenderTypeDef
 
     from ..contract import (
         ExecutionData,
@@ -58,7 +63,8 @@ if TYPE_CHECKING:
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"
 MAX_READING_TIME = timedelta(seconds=60)
-"""After this time, no more campaigns are read. A slow service must not hold up the report."""
+"""After this time, no more campaigns or recommenders are read. A slow service must not hold up the
+report."""
 ATTENTION_OUTCOMES = frozenset({"FAILED", "ROLLED_BACK", "REJECTED", "AWAITING_APPROVAL"})
 """The outcomes that need a person's attention."""
 
@@ -88,6 +94,7 @@ def report_run(
     report = build_report(
         execution_data,
         _read_run_serving(execution_data),
+        _read_run_recommenders(execution_data),
         pipeline_name=pipeline_name,
         dashboard_url=notifications["dashboardUrl"],
         ended_at=clock.now(),
@@ -193,6 +200,47 @@ def _read_campaign_serving(
         "versionOnTrial": trial.version_arn if trial else None,
         "isBad": served_version_arn is not None and is_blocked,
         "pin": state.pin,
+    }
+
+
+def _read_run_recommenders(execution_data: ExecutionData) -> list[RecommenderReport] | None:
+    """Read the recommenders of a pipeline that only imports, or return None if it fails."""
+    if "settings" not in execution_data:
+        return []
+
+    client = personalize_read_client()
+    deadline = clock.now() + MAX_READING_TIME
+    try:
+        summaries = list_recommenders(client, execution_data["settings"])
+    except AWS_ERRORS:
+        return None
+    return [_read_recommender(client, summary, deadline) for summary in summaries]
+
+
+def _read_recommender(
+    client: PersonalizeClient, summary: RecommenderSummaryTypeDef, deadline: datetime
+) -> RecommenderReport:
+    """Report on a recommender, without its metrics after an error or the deadline."""
+    recommender_arn = summary["recommenderArn"]
+    last_updated = summary["lastUpdatedDateTime"]
+
+    recommender: RecommenderTypeDef = {}
+    if clock.now() < deadline:
+        with suppress(*AWS_ERRORS):
+            response = client.describe_recommender(recommenderArn=recommender_arn)
+            recommender = response["recommender"]
+
+    return {
+        "recommenderArn": recommender_arn,
+        "status": summary["status"],
+        "lastUpdatedAt": last_updated.isoformat(),
+        "ageDays": round((clock.now() - last_updated) / timedelta(days=1), 3),
+        # Personalize may send NaN as a string, and an event can't contain it.
+        "metrics": {
+            name: value
+            for name, value in recommender.get("modelMetrics", {}).items()
+            if isinstance(value, int | float) and math.isfinite(value)
+        },
     }
 
 

@@ -49,6 +49,7 @@ PERMISSION_TABLE: Sequence[tuple[str, str, str]] = (
     ("any", "personalize:ListCampaigns", "adopt history"),
     ("any", "personalize:ListDatasets", "adopt history approve"),
     ("any", "personalize:ListSolutions", "adopt"),
+    ("recommender list", "personalize:ListRecommenders", "status"),
     ("any", "cloudwatch:DescribeAlarms", "status doctor test-alarm"),
     ("any", "events:ListRules events:ListTargetsByRule", "status doctor pause resume"),
     ("any", "logs:DescribeLogGroups logs:DescribeMetricFilters", "doctor"),

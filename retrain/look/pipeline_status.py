@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from functions.common import clock
 from functions.contract import pipeline_name
 from functions.personalize.campaigns import read_campaign_state
+from functions.personalize.lists import list_recommenders
 from functions.personalize.tags import read_tags
 from functions.personalize.trainings import list_untagged_versions, read_metrics
 from functions.run.execution_data import identify_run, parse_request, parse_scheduled_time
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_events.type_defs import RuleTypeDef
+    from mypy_boto3_personalize.type_defs import RecommenderSummaryTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
     from functions.contract import ApprovalSettings, Settings, SolutionSettings
@@ -102,6 +104,8 @@ class PipelineStatus(NamedTuple):
     """The runs in progress, then the latest finished ones."""
     alarms: Sequence[RingingAlarm] | OperatorError
     solutions: Sequence[SolutionStatus] | OperatorError
+    recommenders: Sequence[RecommenderSummaryTypeDef] | OperatorError
+    """Empty if the pipeline has solutions."""
 
 
 class StatusReader:
@@ -127,14 +131,15 @@ class StatusReader:
         target = self._target
         version_count = choose_version_count(target.settings)
 
-        schedule, trigger, runs, alarms, solutions = await asyncio.gather(
+        schedule, trigger, runs, alarms, solutions, recommenders = await asyncio.gather(
             _capture_error(to_thread(find_schedule, target)),
             _capture_error(to_thread(find_trigger, target)),
             _capture_error(_read_runs(target)),
             _capture_error(to_thread(_read_ringing_alarms, target)),
             _capture_error(self._read_solutions(version_count)),
+            _capture_error(to_thread(list_recommenders, self._personalize, target.settings)),
         )
-        return PipelineStatus(clock.now(), schedule, trigger, runs, alarms, solutions)
+        return PipelineStatus(clock.now(), schedule, trigger, runs, alarms, solutions, recommenders)
 
     async def _read_solutions(self, version_count: int) -> list[SolutionStatus]:
         solutions = self._target.settings["solutions"]

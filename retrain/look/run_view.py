@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from functions.common import clock
 from functions.common.formatting import format_duration, format_time
 from functions.common.messages import Message, format_message
+from functions.report.mail import describe_recommender
 from retrain.look.jobs import Job, format_expected_end
 from retrain.look.lines import STYLES, Line
 from retrain.names import short_name
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from functions.report.model import Report, SolutionReport
+    from functions.report.model import RecommenderReport, Report, SolutionReport
     from retrain.look.jobs import Kind
     from retrain.look.runs import Execution
 
@@ -42,6 +43,8 @@ class ShownRun:
     """The report at the end of the run. A run that was aborted or timed out has none."""
     jobs: dict[tuple[Kind, str], Job] = field(default_factory=dict)
     """Kind and subject -> the job, in the order in which the jobs were planned."""
+    recommenders: Sequence[RecommenderReport] = ()
+    """The recommenders at the end of the run, if the pipeline only imports."""
 
     @property
     def id(self) -> str:
@@ -90,6 +93,8 @@ class ShownRun:
             self.get_or_add_job("trial at", trial["campaignArn"]).apply_result(trial)
         for solution in report["solutions"]:
             self._apply_solution_report(solution)
+        # Null means that they could not be listed.
+        self.recommenders = report["recommenders"] or []
 
     def _apply_solution_report(self, solution: SolutionReport) -> None:
         # A version of an earlier run has no training to show, only the jobs of its campaigns.
@@ -147,6 +152,13 @@ class ShownRun:
         hidden_count = len(self.jobs) - len(shown_jobs)
         if hidden_count:
             yield Line(1, f"and {hidden_count} more jobs")
+        yield from self._recommender_lines()
+
+    def _recommender_lines(self) -> Iterator[Line]:
+        for recommender in self.recommenders:
+            label = f"recommender {short_name(recommender['recommenderArn'])}"
+            style = STYLES.get(recommender["status"], "yellow")
+            yield Line(1, label, describe_recommender(recommender), style)
 
     def _build_header(self, now: datetime) -> Line:
         times = ", ".join(self._describe_times(now))

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mypy_boto3_events.type_defs import RuleTypeDef
+    from mypy_boto3_personalize.type_defs import RecommenderSummaryTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
     from functions.rules.campaigns import CampaignState, Trial
@@ -121,6 +122,7 @@ class Screen:
         yield from _section_lines("new export", status.trigger, _trigger_lines)
         yield from _section_lines("runs", status.runs, self._run_lines)
         yield from _section_lines("solutions", status.solutions, self._solution_lines)
+        yield from _section_lines("recommenders", status.recommenders, self._recommender_lines)
         yield from _section_lines("alarms", status.alarms, _alarm_lines)
 
     def _schedule_lines(self, schedule: GetScheduleOutputTypeDef | None) -> Iterator[Line]:
@@ -163,6 +165,15 @@ class Screen:
             for version in solution.waiting_versions:
                 text = describe_open_request(self._target, version.arn, version.until)
                 yield Line(1, short_name(version.arn), text, "cyan")
+
+    def _recommender_lines(
+        self, recommenders: Sequence[RecommenderSummaryTypeDef]
+    ) -> Iterator[Line]:
+        for recommender in recommenders:
+            status = recommender["status"]
+            age = self._now - recommender["lastUpdatedDateTime"]
+            text = f"{status}, last updated {format_duration(age.total_seconds())} ago"
+            yield Line(0, recommender["name"], text, STYLES.get(status, "yellow"))
 
     def _campaign_line(
         self,
@@ -318,6 +329,8 @@ def _build_document(target: Target, pipeline_status: PipelineStatus) -> dict[str
             pipeline_status.solutions,
             lambda solutions: [_solution_document(solution) for solution in solutions],
         ),
+        # As ListRecommenders returns them.
+        "recommenders": _section_document(pipeline_status.recommenders, list),
     }
 
 

@@ -43,6 +43,7 @@ OTHER_SOLUTION = solution_arn("taste-similar")
 VERSION, OLD_VERSION, FOREIGN_VERSION = (f"{SOLUTION}/{each}" for each in ("new", "old", "foreign"))
 CAMPAIGN = campaign_arn("home")
 OTHER_CAMPAIGN = campaign_arn("home-page")
+RECOMMENDER = f"{ARN}:recommender/best-sellers"
 RUN_ID = "20261129T030000Z"
 LAST_RUN = "20261122T030000Z"
 LOCATION = "s3://exports/interactions.csv"
@@ -157,6 +158,24 @@ def campaign(**changes):
         "lastUpdatedDateTime": ago(100),
         **changes,
     }
+
+
+def recommender_summary(**changes):
+    return {
+        "name": "best-sellers",
+        "recommenderArn": RECOMMENDER,
+        "datasetGroupArn": GROUP,
+        "status": "ACTIVE",
+        "creationDateTime": ago(500),
+        "lastUpdatedDateTime": ago(102),
+        **changes,
+    }
+
+
+def expect_recommenders(personalize, *summaries):
+    """Expect the recommenders of the region to be listed."""
+    response = {"recommenders": [*summaries]}
+    personalize.expect("list_recommenders", response, maxResults=100)
 
 
 def solution_resource(**changes):

@@ -36,7 +36,14 @@ from tests.functions.samples import (
     solution_result,
     training_status,
 )
-from tests.functions.test_report import START, refused_with, report, serving, skipped
+from tests.functions.test_report import (
+    START,
+    recommender,
+    refused_with,
+    report,
+    serving,
+    skipped,
+)
 
 ROOT = Path(__file__).parents[2]
 MACHINE = "--state-machine-arn arn:aws:states:eu-west-1:123456789012:stateMachine:retraining"
@@ -330,3 +337,23 @@ def test_a_long_reason_is_cut_and_leaves_room_for_what_to_do(max_bytes, reason):
     assert count_json_bytes(short.rstrip("\n")) <= max_bytes
     assert f"\nWhy\n- {reason[:500].strip()}" in short
     assert f"\n  retrain start {MACHINE}\nGuide: " in short
+
+
+@pytest.mark.parametrize(
+    "recommenders, lines",
+    [
+        ([], None),
+        (None, ["- not known, because they could not be listed"]),
+        (
+            [recommender(), recommender(status="STOP PENDING", ageDays=0.5, metrics={})],
+            [
+                "- best-sellers: ACTIVE, last updated 4 days ago, NDCG@10 0.0513",
+                "- best-sellers: STOP PENDING, last updated 12 h ago",
+            ],
+        ),
+    ],
+    ids=["none", "not known", "two"],
+)
+def test_each_recommender_has_a_line(recommenders, lines):
+    blocks = sections(skipped(None), [], recommenders=recommenders)
+    assert blocks.get("Recommenders") == lines

@@ -82,6 +82,12 @@ def test_ages_are_written_with_the_greatest_one_if_all_are_known(written, change
     }
 
 
+@pytest.mark.parametrize("changes, values", [({}, []), ({"inactiveRecommenders": 2}, [2])])
+def test_inactive_recommenders_are_written_if_they_were_counted(written, changes, values):
+    metrics.publish_measurements(settings(), {**AGES, **changes})
+    assert [datum.value for datum in written() if datum.name == "InactiveRecommenders"] == values
+
+
 def test_no_metric_has_a_name_that_logging_or_the_runtime_client_does_not_write():
     reserved = _RESERVED_FIELDS | vars(logging.makeLogRecord({})).keys() | {"message", "asctime"}
     assert reserved & {*metrics.METRICS, *METRIC_NAMES, PIPELINE_DIMENSION} == set()

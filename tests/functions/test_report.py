@@ -19,6 +19,7 @@ from tests.functions.samples import (
     NO_BASELINES,
     OLD_VERSION,
     OTHER_CAMPAIGN,
+    RECOMMENDER,
     SOLUTION,
     STARTED,
     VERSION,
@@ -63,15 +64,35 @@ def serving(served, on_trial=None, *, is_known=True, is_bad=False, pin=None):
     ]
 
 
-def report(document=None, serves=None, *, ended_at=STARTED + timedelta(hours=2), **changes):
+def report(
+    document=None,
+    serves=None,
+    *,
+    recommenders=(),
+    ended_at=STARTED + timedelta(hours=2),
+    **changes,
+):
     """Return the report of a run of two hours. `changes` are changes of a good run's document."""
     return build_report(
         document or finished(**changes),
         serving(VERSION) if serves is None else serves,
+        recommenders if recommenders is None else [*recommenders],
         pipeline_name=PIPELINE,
         dashboard_url="https://dashboard",
         ended_at=ended_at,
     )
+
+
+def recommender(**changes):
+    """Return the report of a recommender that was updated a quarter over four days ago."""
+    return {
+        "recommenderArn": RECOMMENDER,
+        "status": "ACTIVE",
+        "lastUpdatedAt": iso(4.25 * 24),
+        "ageDays": 4.25,
+        "metrics": {NDCG: 0.0513, "coverage": 0.27},
+        **changes,
+    }
 
 
 def without(*keys, **changes):
@@ -103,6 +124,25 @@ def refused_with(*problems):
     """Return the error of a run that was refused with these problems."""
     cause = {"errorMessage": str(RunRefused(problems)), "errorType": "RunRefused"}
     return {"Error": "RunRefused", "Cause": json.dumps(cause)}
+
+
+# The recommenders
+
+
+@pytest.mark.parametrize(
+    "recommender_, texts",
+    [
+        (recommender(), []),
+        (recommender(status="INACTIVE"), ["is INACTIVE, so it answers no requests"]),
+        (recommender(status="CREATE PENDING"), ["is CREATE PENDING, so it answers no requests"]),
+        (recommender(status="CREATE FAILED"), ["is CREATE FAILED, so it answers no requests"]),
+    ],
+)
+def test_a_recommender_that_is_not_active_is_a_warning_for_a_person(recommender_, texts):
+    warnings = [
+        {"text": f"the recommender {RECOMMENDER} {text}", "needsPerson": True} for text in texts
+    ]
+    assert report(recommenders=[recommender_])["warnings"] == warnings
 
 
 # The run

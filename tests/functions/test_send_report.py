@@ -2,18 +2,22 @@
 
 import json
 import logging
+from contextlib import contextmanager
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from functions.common import clock as functions_clock
+from functions.constants import ITEM_METRICS
 from functions.report import send
 from functions.report.mail import format_subject
 from functions.report.send import read_serving, report_run
 from tests.functions.samples import (
     CAMPAIGN,
+    GROUP,
     NDCG,
     OLD_VERSION,
+    RECOMMENDER,
     RUN_ID,
     SOLUTION,
     VERSION,
@@ -21,11 +25,13 @@ from tests.functions.samples import (
     campaign_result,
     campaign_settings,
     dataset_result,
+    expect_recommenders,
     finished,
     iso,
     plan,
     planned_campaign,
     planned_solution,
+    recommender_summary,
     run,
     settings,
     solution_result,
@@ -357,3 +363,95 @@ def test_after_a_minute_no_more_campaigns_are_read(personalize, clock, monkeypat
         CAMPAIGN: (True, OLD_VERSION, None, None),
         MAIL: NOT_KNOWN,
     }
+
+
+# What recommenders a pipeline that only imports has
+
+ONLY_IMPORTS = {**NOTHING, "settings": settings(solutions=[])}
+METRICS = {NDCG: 0.0513, "coverage": 1}
+
+
+@pytest.fixture
+def recommenders_of(personalize, monkeypatch):
+    """Return a function that returns the recommenders in the report of a run."""
+    monkeypatch.setattr(send, "personalize_read_client", lambda: personalize.client)
+    return lambda document=ONLY_IMPORTS: deliver(document)["report"]["recommenders"]
+
+
+def expect_described(personalize, **changes):
+    described = {**recommender_summary(), "modelMetrics": METRICS, **changes}
+    personalize.expect(
+        "describe_recommender", {"recommender": described}, recommenderArn=RECOMMENDER
+    )
+
+
+def reported(**changes):
+    return {
+        "recommenderArn": RECOMMENDER,
+        "status": "ACTIVE",
+        "lastUpdatedAt": iso(102),
+        "ageDays": 4.25,
+        "metrics": METRICS,
+        **changes,
+    }
+
+
+def test_a_recommender_of_the_group_is_reported_with_its_age_and_metrics(
+    personalize, recommenders_of, inbox
+):
+    other = recommender_summary(datasetGroupArn=f"{GROUP}-2", recommenderArn=f"{RECOMMENDER}-2")
+    expect_recommenders(personalize, other, recommender_summary())
+    expect_described(personalize)
+    assert recommenders_of() == [reported()]
+    assert inbox.details[0]["recommenders"] == [reported()]
+
+
+@contextmanager
+def after_description(personalize, react):
+    """Call a function with each description of a recommender that Personalize returns."""
+    events = personalize.client.meta.events
+    name = "after-call.personalize.DescribeRecommender"
+    events.register(name, lambda parsed, **_: react(parsed["recommender"]), "react")
+    try:
+        yield
+    finally:
+        events.unregister(name, unique_id="react")
+
+
+def test_a_metric_that_is_no_number_is_left_out(personalize, recommenders_of):
+    expect_recommenders(personalize, recommender_summary())
+    expect_described(personalize)
+    metrics = {NDCG: "NaN", "coverage": float("inf"), "hit": 1}
+    with after_description(personalize, lambda described: described.update(modelMetrics=metrics)):
+        assert recommenders_of() == [reported(metrics={"hit": 1})]
+
+
+def test_a_recommender_that_cannot_be_described_has_no_metrics(personalize, recommenders_of):
+    expect_recommenders(personalize, recommender_summary(status="INACTIVE"))
+    personalize.expect_error(
+        "describe_recommender", "AccessDeniedException", recommenderArn=RECOMMENDER
+    )
+    assert recommenders_of() == [reported(status="INACTIVE", metrics={})]
+
+
+def test_recommenders_that_cannot_be_listed_are_not_known(personalize, recommenders_of):
+    personalize.expect_error("list_recommenders", "AccessDeniedException", maxResults=100)
+    assert recommenders_of() is None
+
+
+def test_after_a_minute_no_more_recommenders_are_described(personalize, recommenders_of, clock):
+    expect_recommenders(personalize, recommender_summary(), recommender_summary())
+    expect_described(personalize)
+    with after_description(personalize, lambda _: clock.advance(60)):
+        assert [each["metrics"] for each in recommenders_of()] == [METRICS, {}]
+
+
+def test_the_event_has_room_for_as_many_recommenders_as_are_listed(personalize, recommenders_of):
+    expect_recommenders(personalize, *[recommender_summary()] * 100)
+    for _ in range(100):
+        expect_described(personalize, modelMetrics=dict.fromkeys(ITEM_METRICS, 0.123456789))
+    assert len(json.dumps(recommenders_of())) < EVENT_BYTES / 2
+
+
+def test_a_pipeline_with_solutions_lists_no_recommenders(recommenders_of):
+    assert recommenders_of(finished()) == []

@@ -7,6 +7,7 @@ import pytest
 
 from functions import watch_pipeline
 from functions.common.errors import Throttled
+from functions.personalize.lists import list_recommenders
 from functions.run.executions import DeployedStateMachine
 from tests.functions.samples import (
     CAMPAIGN,
@@ -22,9 +23,11 @@ from tests.functions.samples import (
     campaign,
     campaign_settings,
     dataset_settings,
+    expect_recommenders,
     import_summary,
     iso,
     items_settings,
+    recommender_summary,
     settings,
     solution_settings,
     version,
@@ -44,6 +47,7 @@ def measure(personalize, monkeypatch):
     """
     monkeypatch.setattr(watch_pipeline, "personalize_read_client", lambda: personalize.client)
     monkeypatch.setattr(watch_pipeline, "stepfunctions", lambda: None)
+    monkeypatch.setattr(watch_pipeline, "list_recommenders", lambda *_: [])
 
     def call(settings_, deployed=1000, status="RUNNING", last_start=1):
         def last_executions(*_):
@@ -287,3 +291,44 @@ def test_an_unchanged_export_of_interactions_means_that_no_data_arrive_without_e
     ages = measure(settings(solutions=[], datasets=[dataset]))
 
     assert ages["data"] == {dataset["type"]: age}
+
+
+# Recommenders
+
+
+@pytest.fixture
+def count(measure, personalize, monkeypatch):
+    """Return a function that counts the inactive recommenders of a pipeline that only imports."""
+    monkeypatch.setattr(watch_pipeline, "list_recommenders", list_recommenders)
+    expect_imports(personalize, ITEMS, {20: "ACTIVE"})
+    expect_tags(personalize, ITEMS)
+    return lambda: measure(ONLY_ITEMS)["inactiveRecommenders"]
+
+
+@pytest.mark.parametrize(
+    "status", ["INACTIVE", "STOP PENDING", "CREATE PENDING", "CREATE FAILED", "DELETE PENDING"]
+)
+def test_a_recommender_that_is_not_active_counts_until_it_is(count, personalize, status):
+    other = recommender_summary(status=status, datasetGroupArn=f"{GROUP}-2")
+    expect_recommenders(personalize, recommender_summary(status=status), other)
+    assert count() == 1
+
+
+def test_an_active_recommender_does_not_count_however_old_it_is(count, personalize):
+    old = recommender_summary(lastUpdatedDateTime=ago(10_000))
+    expect_recommenders(personalize, old, recommender_summary())
+    assert count() == 0
+
+
+def test_recommenders_that_cannot_be_listed_count_as_one_and_are_logged(count, personalize, caplog):
+    personalize.expect_error("list_recommenders", "AccessDeniedException", maxResults=100)
+    assert count() == 1
+    (message,) = errors(caplog)
+    assert message.startswith("watch_pipeline: the recommenders: ")
+
+
+def test_a_pipeline_with_solutions_counts_no_recommenders(measure, personalize, monkeypatch):
+    monkeypatch.setattr(watch_pipeline, "list_recommenders", None)
+    expect_tags(personalize, CAMPAIGN)
+    expect_campaign(personalize)
+    assert "inactiveRecommenders" not in measure(settings(datasets=[]))

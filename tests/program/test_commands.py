@@ -21,6 +21,10 @@ RUN_BY = {
     ),
     PUT_ALARM: ("emulator", "cloudwatch.put_metric_alarm("),
     SET_ALARM: ("emulator", "cloudwatch.set_alarm_state("),
+    "aws personalize start-recommender --recommender-arn": (
+        "retrain",
+        "start_recommender(recommenderArn=",
+    ),
     "pulumi install": ("engine", '"install"'),
     "pulumi package add": ("engine", "pulumi package add"),
     "pulumi preview": ("engine", ".preview().steps"),

@@ -10,7 +10,7 @@ import pytest
 import typer
 import yaml
 
-from components.alarms import ALARMS
+from components.alarms import list_alarms
 from components.constants import REPORTED_ERROR
 from components.dashboard import build_dashboard_body
 from components.rules.arns import Environment
@@ -73,12 +73,14 @@ def test_the_readme_names_only_keys_that_exist():
 
 
 def test_the_costs_of_the_monitoring_are_those_of_the_page_about_metrics():
-    rows = costs.monthly_costs(metrics.settings_of_sample_stack())
+    settings = metrics.settings_of_sample_stack()
+    rows = costs.monthly_costs(settings)
     dollars = {row.subject: row.dollars for row in rows}
+    alarms = len(list_alarms(settings))
     assert (
         f"cost [about ${costs.total(rows):.0f} a month](docs/metrics.md#what-it-costs): the "
         f"dashboard ${dollars['dashboard']:.2f}, "
-        f"hourly metrics ${dollars['metrics of each hour']:.2f}, and {len(ALARMS)} alarms "
+        f"hourly metrics ${dollars['metrics of each hour']:.2f}, and {alarms} alarms "
         f"${dollars['alarms']:.2f}."
     ) in README_PROSE
 

@@ -4,6 +4,7 @@
 those of its documentation (`alarm_rules.py`).
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import get_args
@@ -15,7 +16,7 @@ from components.dashboard import LOG_QUERIES, build_dashboard_body
 from components.rules.arns import Environment
 from components.state_machine.asl import KILLED_ERRORS
 from functions.common.metrics import METRICS
-from functions.constants import METRICS_NAMESPACE
+from functions.constants import INACTIVE_RECOMMENDERS, METRICS_NAMESPACE
 from functions.contract import Outcome
 from tests.workflow.alarm_rules import Metrics, is_in_alarm, key, matches
 from tests.workflow.deaths import DEATHS, EXTRA_PERIODS, FIRST, WEEK, living, row
@@ -86,8 +87,29 @@ def test_the_dashboard_draws_the_metrics_that_the_functions_write():
     assert written - drawn == {
         key(METRICS_NAMESPACE, name, {"Pipeline": PIPELINE})
         for name, metric in METRICS.items()
-        if None in metric.dimensions
+        if None in metric.dimensions and name != INACTIVE_RECOMMENDERS
     }, "they are only for alarms"
+
+
+def test_a_recommender_that_somebody_stops_rings_within_an_hour():
+    only_imports = replace(MOVIES.with_solutions(), domain="VIDEO_ON_DEMAND")
+    with living(only_imports) as life:
+        client = life.pipeline.client
+        recommender = client.create_recommender(
+            name="top-picks",
+            datasetGroupArn=only_imports.arn,
+            recipeArn="arn:aws:personalize:::recipe/aws-vod-top-picks",
+        )
+        life.pipeline.sleep(3600)
+        life.live(timedelta(hours=1), step=timedelta(minutes=15))
+        assert "recommender-inactive" not in life.first_rings()
+
+        stopped_at = life.now
+        client.stop_recommender(recommenderArn=recommender["recommenderArn"])
+        life.live(timedelta(hours=1), step=timedelta(minutes=15))
+        rang_at = life.first_rings()["recommender-inactive"]
+
+    assert timedelta(minutes=15) < rang_at - stopped_at < timedelta(minutes=45)
 
 
 # The rules themselves

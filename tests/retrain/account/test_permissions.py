@@ -25,6 +25,7 @@ from tests.world import HOUR, MOVIES, solution
 MAX_POLICY_CHARACTERS = 6144
 """Of a managed policy:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html."""
+ONLY_IMPORTS = MOVIES.with_solutions()
 ASKING = MOVIES.with_solutions(solution(approval=ApprovalArgs(timeout_hours=24)))
 
 
@@ -96,6 +97,8 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
         prod.pipeline.sleep(1.5 * HOUR)
         run(prod, "status")
         run(prod, "stop --yes")
+    with account(ONLY_IMPORTS) as prod:
+        run(prod, "status")
     unused = {command: actions_of(command) - called for command, called in used.items()}
     unused["adopt"] -= {"s3:GetObject", "s3:ListBucket"}  # another client reads the exports
     of_other_services = re.compile("(scheduler|events|cloudwatch):")
