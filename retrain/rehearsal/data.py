@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import random
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -67,13 +68,6 @@ class User(NamedTuple):
     """Sorted, the most recently chosen item first."""
 
 
-class ExportFile(NamedTuple):
-    """A CSV file of one dataset, both raw and parsed."""
-
-    content: bytes
-    parsed: FileSample
-
-
 @dataclass(frozen=True)
 class RehearsalData:
     """An older and a newer export of each dataset, and schemas for them."""
@@ -122,7 +116,15 @@ class RehearsalData:
 
         The users are sorted, the most recently active one first.
         """
-        users = _list_users(read_records(self.newer["INTERACTIONS"]))
+        interactions = read_records(self.newer["INTERACTIONS"])
+        newest_first = sorted(interactions, key=lambda row: int(row["TIMESTAMP"]), reverse=True)
+
+        # The inner dict serves as an ordered set, because users may choose an item more than once.
+        items_by_user: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for interaction in newest_first:
+            items_by_user[interaction["USER_ID"]][interaction["ITEM_ID"]] = None
+
+        users = [User(user_id, list(items)) for user_id, items in items_by_user.items()]
         typical_users = [user for user in users if len(user.item_ids) >= MIN_ITEMS]
         return typical_users or users
 
@@ -135,46 +137,47 @@ def read_data(folder: Path, import_modes: Mapping[str, str]) -> RehearsalData:
 
     Raises OperatorError with the first problem in each file.
     """
-    files = _read_files(folder, {"interactions": "FULL", **import_modes})
+    exports = _read_files(folder, {"interactions": "FULL", **import_modes})
 
     return RehearsalData(
         schemas={
-            dataset_type: _build_schema(dataset_type, file.parsed)
-            for dataset_type, file in files.items()
+            dataset_type: _build_schema(dataset_type, _parse(export))
+            for dataset_type, export in exports.items()
         },
-        older={dataset_type: _select_older_part(file) for dataset_type, file in files.items()},
-        newer={dataset_type: file.content for dataset_type, file in files.items()},
+        older={
+            dataset_type: _select_older_rows(export) for dataset_type, export in exports.items()
+        },
+        newer=exports,
     )
 
 
-def _read_files(folder: Path, import_modes: Mapping[str, str]) -> dict[str, ExportFile]:
+def _read_files(folder: Path, import_modes: Mapping[str, str]) -> dict[str, bytes]:
     """Read all files before reporting problems, so that the operator can fix them all at once."""
-    files = {}
+    exports = {}
     problems = []
     for key, import_mode in import_modes.items():
         try:
-            files[to_dataset_type(key)] = _read_file(folder / f"{key}.csv", key, import_mode)
+            exports[to_dataset_type(key)] = _read_file(folder / f"{key}.csv", key, import_mode)
         except OperatorError as error:
             problems.append(str(error))
 
     if problems:
         raise OperatorError("\n".join(problems))
-    return files
+    return exports
 
 
-def _read_file(path: Path, key: str, import_mode: str) -> ExportFile:
+def _read_file(path: Path, key: str, import_mode: str) -> bytes:
     """Read and check a CSV file. Raises OperatorError with the first problem in it."""
     try:
-        content = path.read_bytes()
+        export = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OperatorError(f"{path}: {reason}; export the {key} to this file") from error
 
-    parsed = parse_sample(path.name, content, is_whole_file=True, max_rows=None)
-    problem = _find_problem(parsed, to_dataset_type(key), import_mode)
+    problem = _find_problem(_parse(export), to_dataset_type(key), import_mode)
     if problem:
         raise OperatorError(f"{path}: {problem}")
-    return ExportFile(content, parsed)
+    return export
 
 
 def _find_problem(file: FileSample, dataset_type: str, import_mode: str) -> str | None:
@@ -240,25 +243,19 @@ def _find_lack_of_interactions(file: FileSample, import_mode: str) -> str | None
     )
 
 
-def _select_older_part(file: ExportFile) -> bytes:
+def _select_older_rows(export: bytes) -> bytes:
     """Return the header and the oldest rows of a file, or all rows if there's no TIMESTAMP."""
-    if "TIMESTAMP" not in file.parsed.header:
-        return file.content
+    records = read_records(export)
+    if "TIMESTAMP" not in records[0]:
+        return export
 
-    header, *lines = split_lines(file.content)
-    timestamps = _read_timestamps(file.parsed)
-    oldest_first = sorted(enumerate(lines), key=lambda numbered: timestamps[numbered[0]])
-    older_count = len(lines) * OLDER_PERCENT // 100
+    header, *lines = split_lines(export)
+    times = [int(record["TIMESTAMP"]) for record in records]
+    older_count = len(times) * OLDER_PERCENT // 100
+    last_older_time = sorted(times)[older_count - 1]
 
-    # Sorting by the line numbers restores the original order.
-    older_lines = [line for _, line in sorted(oldest_first[:older_count])]
+    older_lines = [line for line, time in zip(lines, times, strict=True) if time <= last_older_time]
     return b"".join([header, *older_lines])
-
-
-def _read_timestamps(file: FileSample) -> list[int]:
-    """Read the TIMESTAMP of each row."""
-    time_column = file.header.index("TIMESTAMP")
-    return [int(row.values[time_column]) for row in file.rows]
 
 
 def _build_schema(dataset_type: str, file: FileSample) -> str:
@@ -325,8 +322,13 @@ def split_lines(export: bytes) -> list[bytes]:
 
 def read_records(export: bytes) -> list[dict[str, str]]:
     """Parse a CSV file into a list of rows, each of which maps column names to values."""
-    file = parse_sample("", export, is_whole_file=True, max_rows=None)
+    file = _parse(export)
     return [dict(zip(file.header, row.values, strict=True)) for row in file.rows]
+
+
+def _parse(export: bytes) -> FileSample:
+    """Parse a CSV file with all of its rows."""
+    return parse_sample("", export, is_whole_file=True, max_rows=None)
 
 
 def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
@@ -336,18 +338,6 @@ def to_csv(header: Iterable[str], rows: Iterable[Sequence[object]]) -> bytes:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-def _list_users(interactions: Sequence[Mapping[str, str]]) -> list[User]:
-    """List all users with their items, both sorted by the last interaction, newest first."""
-    newest_first = sorted(interactions, key=lambda row: int(row["TIMESTAMP"]), reverse=True)
-
-    # The inner dict serves as an ordered set, because users may choose an item more than once.
-    items_by_user: dict[str, dict[str, None]] = {}
-    for interaction in newest_first:
-        items = items_by_user.setdefault(interaction["USER_ID"], {})
-        items[interaction["ITEM_ID"]] = None
-    return [User(user_id, list(items)) for user_id, items in items_by_user.items()]
 
 
 def damage_export(damage: Damage, interactions: bytes) -> bytes:
