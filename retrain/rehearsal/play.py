@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from itertools import count
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from components.args import DatasetsArgs
 from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
 from functions.bake_alarms import list_alarm_names
@@ -27,10 +26,10 @@ from retrain.look.runs import parse_execution
 from retrain.look.watch import follow_run
 from retrain.rehearsal.resources import StackResources, get_today
 from retrain.rehearsal.results import Result
-from retrain.rehearsal.scenarios import check_imports, check_report, select_solutions
+from retrain.rehearsal.scenarios import check_report, merge_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from functions.contract import CampaignSettings
     from retrain.account.target import Target
@@ -79,12 +78,16 @@ class DeployedStack:
         self._prepare(scenario, day)
 
         with self._inject_faults(scenario):
-            result = self._play_own_part(scenario, day)
-            if self._trains_later(scenario) and result.is_as_designed:
-                later_result = self._play_personalize_part(scenario, day)
-                checks = [*result.checks, *later_result.checks]
-                result = replace(later_result, checks=checks)
-        return result
+            run = self._play_run(f"{day}T03:00:00Z")
+            report = run.report
+            if report is not None and self._trains_later(scenario):
+                print_progress("letting Personalize train")
+                self.resources.let_personalize_train()
+                run = self._play_run(f"{day}T04:00:00Z")
+                report = run.report and merge_reports(report, run.report)
+
+        checks = list(check_report(scenario, self.stack.args, report))
+        return Result(scenario, checks, run)
 
     def _trains_later(self, scenario: Scenario) -> bool:
         """Return True if Personalize should train a solution in the scenario."""
@@ -93,34 +96,9 @@ class DeployedStack:
             return False
         return any(solution.trained_by == "personalize" for solution in self.stack.args.solutions)
 
-    def _play_own_part(self, scenario: Scenario, day: date) -> Result:
-        """Play the run that imports, and trains what Personalize doesn't train by itself."""
-        args = self.stack.args
-        if not self._trains_later(scenario):
-            run = self._play_run(f"{day}T03:00:00Z")
-            return Result(scenario, list(check_report(scenario, args, run.report)), run)
-
-        own_args = select_solutions(args, "pipeline")
-        if not own_args.solutions and not own_args.datasets.configured():
-            return Result(scenario)
-
-        run = self._play_run(f"{day}T03:00:00Z")
-        if own_args.solutions or run.report is None:
-            return Result(scenario, list(check_report(scenario, own_args, run.report)), run)
-        # Its outcome says little. The first run also tries the version that a campaign serves.
-        return Result(scenario, [check_imports(scenario, own_args, run.report)], run)
-
-    def _play_personalize_part(self, scenario: Scenario, day: date) -> Result:
-        """Let Personalize train, and play the run that judges what it has trained."""
-        print_progress("letting Personalize train")
-        self.resources.let_personalize_train()
-
-        run = self._play_run(f"{day}T04:00:00Z")
-        args = replace(select_solutions(self.stack.args, "personalize"), datasets=DatasetsArgs())
-        return Result(scenario, list(check_report(scenario, args, run.report)), run)
-
     def _play_run(self, scheduled_time: str) -> ShownRun:
         """Play a run to its end. Raises SystemExit if the operator interrupts it."""
+        self._reset_alarms()
         execution_arn = self._start_run(scheduled_time)
         run = self._follow_run(execution_arn)
         if run.execution.is_running:
@@ -134,20 +112,13 @@ class DeployedStack:
         return next(self.days)
 
     def _prepare(self, scenario: Scenario, day: date) -> None:
-        """Write exports and delete a user, if the scenario says so, and reset the bake alarms."""
+        """Bring newer data, or delete a user, if the scenario says so."""
         if scenario.writes_exports:
-            if self.stack.args.datasets.configured():
-                print_progress("writing newer exports to S3")
-                self.resources.write_newer_exports(day, scenario.damage)
-            if self.resources.streams_interactions:
-                print_progress("streaming newer interactions")
-                self.resources.stream_newer_interactions(scenario.damage)
-
+            print_progress("writing newer exports to S3")
+            self.resources.write_newer_exports(day, scenario.damage)
         if scenario.deletes_user:
             print_progress("deleting a user")
             self.resources.delete_user(self.stack.data.list_typical_users()[0].id)
-
-        self._reset_alarms()
 
     @contextmanager
     def _inject_faults(self, scenario: Scenario) -> Iterator[None]:
@@ -207,14 +178,12 @@ class DeployedStack:
                 self._set_alarm(alarm_name, "OK")
 
     def _set_off_alarms(self, run_ended: Event) -> None:
-        """Keep one alarm of each baking campaign in ALARM until the run has ended."""
+        """Set an alarm of each campaign to ALARM as soon as the campaign's bake has begun."""
         while not run_ended.wait(POLL_SECONDS):
             for campaign in self._list_campaign_settings():
-                alarm_name = list_alarm_names(self.target.settings, campaign)[-1]
                 if self._is_baking(campaign["campaignArn"]):
-                    self._set_alarm(alarm_name, "ALARM")
-                else:
-                    self._set_alarm(alarm_name, "OK")
+                    alarm_names = list_alarm_names(self.target.settings, campaign)
+                    self._set_alarm(alarm_names[-1], "ALARM")
 
     def _is_baking(self, campaign_arn: str) -> bool:
         """Return True if the campaign's tags say that its bake has begun."""
@@ -238,26 +207,21 @@ def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
     Raises OperatorError if the emulator rejects a request.
     """
     resources = StackResources(emulator, stack.args, stack.data)
+    project = read_project(stack.folder, stack.name, stack.overrides)
+
     try:
         resources.create()
         print_progress(f"deploying stack {stack.name}")
-        outputs = _deploy(stack, emulator.endpoint)
+        deployment = deploy(
+            stack.name,
+            project=project.name,
+            program=project.program,
+            config=project.config,
+            endpoint=emulator.endpoint,
+        )
     except ClientError as error:
         raise OperatorError(f"the emulator cannot deploy this stack: {error}") from error
 
+    outputs = deployment.outputs
     target = find_target(stack.name, str(outputs["state_machine_arn"]), Access())
     return DeployedStack(stack, resources, target, str(outputs["schedule_arn"]))
-
-
-def _deploy(stack: Stack, endpoint: str) -> Mapping[str, Any]:
-    """Deploy a stack with the overrides for a rehearsal, and return its outputs."""
-    project = read_project(stack.folder, stack.name, stack.overrides)
-    deployment = deploy(
-        stack.name,
-        project=project.name,
-        program=project.program,
-        config=project.config,
-        endpoint=endpoint,
-    )
-
-    return deployment.outputs

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
-
-from components.args import DatasetArgs
+from components.args import DatasetArgs, to_camel_case
 from components.rules.arns import to_dataset_type
 from functions.constants import DATE_PLACEHOLDER
+from functions.personalize.trainings import list_versions
 from functions.s3.exports import S3Location, split_location
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_progress
@@ -24,7 +23,7 @@ from retrain.rehearsal.data import read_records
 from retrain.rehearsal.recipes import POPULARITY, build_query, choose_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from mypy_boto3_personalize import PersonalizeClient
 
@@ -60,10 +59,10 @@ class StackResources:
         self.emulator = emulator
         self.args = args
         self.data = data
-        self.personalize: PersonalizeClient = boto3.client("personalize", **emulator.connection)
-        self.iam = boto3.client("iam", **emulator.connection)
-        self.s3 = boto3.client("s3", **emulator.connection)
-        self.events = boto3.client("personalize-events", **emulator.connection)
+        self.personalize = cast("PersonalizeClient", emulator.client("personalize"))
+        self.s3: Any = emulator.client("s3")
+        self.iam: Any = emulator.client("iam")
+        self.events: Any = emulator.client("personalize-events")
 
         # The ARN of a dataset ends with dataset/<group>/<type>. If the stack has no datasets, we
         # name the group after the first solution instead, because the config has no group name.
@@ -71,7 +70,7 @@ class StackResources:
         self.datasets = self._list_datasets()
         """Dataset type -> its settings."""
         self._upload_count = 0
-        """How many times newer exports have been uploaded, or newer events were sent."""
+        """How many times newer exports have been uploaded."""
         self._tracking_id = ""
         """What each event names, if interactions are streamed."""
 
@@ -100,11 +99,13 @@ class StackResources:
         configured = self.args.datasets.configured()
         datasets = {to_dataset_type(key): dataset for key, dataset in configured.items()}
 
-        if "INTERACTIONS" not in datasets:
+        if self.streams_interactions:
             datasets["INTERACTIONS"] = DatasetArgs(
                 dataset_arn=self._build_arn(f"dataset/{self.group_name}/INTERACTIONS"),
                 # Runs never read this location, because the dataset isn't in the stack's config.
                 data_location="s3://rehearsal-interactions/interactions.csv",
+                # Like an INCREMENTAL import, events only add to what is in the dataset.
+                import_mode="INCREMENTAL",
             )
         return datasets
 
@@ -131,9 +132,8 @@ class StackResources:
 
         if self.args.solutions:
             print_progress("training the first solution versions, and creating the campaigns")
-            recipe_names = self._choose_recipes()
-            self._create_solutions(recipe_names)
-            self._create_campaigns(self._train(recipe_names))
+            self._create_solutions()
+            self._create_campaigns()
 
     def write_newer_exports(self, day: date, damage: Damage = "none") -> None:
         """Upload another export of each dataset to where a run on that day looks for it.
@@ -153,46 +153,42 @@ class StackResources:
         }
 
         self._upload(day, exports)
+        if self.streams_interactions:
+            self._stream(exports["INTERACTIONS"])
         self._upload_count += 1
 
-    def stream_newer_interactions(self, damage: Damage = "none") -> None:
-        """Send the newer interactions as events, for a stack that doesn't import any."""
-        export = self.data.build_export(
-            "INTERACTIONS", only_new_rows=True, rotate_by=self._upload_count, damage=damage
-        )
-
-        for row in read_records(export):
+    def _stream(self, interactions: bytes) -> None:
+        """Send interactions as events, because a stack without interactions doesn't import any."""
+        for row in read_records(interactions):
+            user_id = row["USER_ID"]
             event = {
                 "eventType": row.get("EVENT_TYPE") or DEFAULT_EVENT_TYPE,
                 "itemId": row["ITEM_ID"],
                 "sentAt": int(row["TIMESTAMP"]),
             }
-            user_id = row["USER_ID"]
             self.events.put_events(
                 trackingId=self._tracking_id, userId=user_id, sessionId=user_id, eventList=[event]
             )
-        self._upload_count += 1
 
     def let_personalize_train(self) -> None:
         """Start the next automatic training of each solution that Personalize trains.
 
         Then wait until the new versions are ACTIVE.
         """
-        solution_arns = self._list_automatic_solutions()
+        solution_arns = [
+            str(solution.solution_arn)
+            for solution in self.args.solutions
+            if solution.trained_by == "personalize"
+        ]
         for solution_arn in solution_arns:
             response = self.emulator.control("POST", "train", {"solutionArn": solution_arn})
             if response != {"started": True}:
                 raise OperatorError(f"{solution_arn}: Personalize has nothing new to train on")
 
-        version_arns = [
-            version["solutionVersionArn"]
-            for arn in solution_arns
-            for version in self.personalize.list_solution_versions(solutionArn=arn)[
-                "solutionVersions"
-            ]
-        ]
-        describe = self.personalize.describe_solution_version
-        wait_until_active(describe, "solutionVersion", *version_arns)
+        for solution_arn in solution_arns:
+            versions = list_versions(self.personalize, solution_arn)
+            version_arns = [version["solutionVersionArn"] for version in versions]
+            self._wait_until_active("solution_version", version_arns)
 
     def delete_user(self, user_id: str) -> None:
         """Start a data deletion job for a user, without waiting until the user is deleted."""
@@ -297,32 +293,32 @@ class StackResources:
     def _create_dataset_group(self) -> None:
         """Create the dataset group, and wait until it's ACTIVE."""
         self.personalize.create_dataset_group(name=self.group_name)
-        describe = self.personalize.describe_dataset_group
-        wait_until_active(describe, "datasetGroup", self.group_arn)
+        self._wait_until_active("dataset_group", [self.group_arn])
 
     def _create_datasets(self) -> None:
         """Create a schema and a dataset for each type, and wait until the datasets are ACTIVE."""
+        dataset_arns = []
         for dataset_type in self.datasets:
             name = self._build_name(dataset_type)
-            schema = self.data.schemas[dataset_type]
-            schema_arn = self.personalize.create_schema(name=name, schema=schema)["schemaArn"]
-            self.personalize.create_dataset(
+            schema = self.personalize.create_schema(
+                name=name, schema=self.data.schemas[dataset_type]
+            )
+            dataset = self.personalize.create_dataset(
                 name=name,
-                schemaArn=schema_arn,
+                schemaArn=schema["schemaArn"],
                 datasetGroupArn=self.group_arn,
                 datasetType=dataset_type.title(),
             )
+            dataset_arns.append(dataset["datasetArn"])
 
-        dataset_arns = [str(dataset.dataset_arn) for dataset in self.datasets.values()]
-        wait_until_active(self.personalize.describe_dataset, "dataset", *dataset_arns)
+        self._wait_until_active("dataset", dataset_arns)
 
     def _create_event_tracker(self) -> None:
         """Create an event tracker, which receives interactions that the stack doesn't import."""
         tracker = self.personalize.create_event_tracker(
             name=self._build_name("rehearsal"), datasetGroupArn=self.group_arn
         )
-        describe = self.personalize.describe_event_tracker
-        wait_until_active(describe, "eventTracker", tracker["eventTrackerArn"])
+        self._wait_until_active("event_tracker", [tracker["eventTrackerArn"]])
         self._tracking_id = tracker["trackingId"]
 
     def _import(self, day: date) -> None:
@@ -338,76 +334,62 @@ class StackResources:
             )
             job_arns.append(job["datasetImportJobArn"])
 
-        describe = self.personalize.describe_dataset_import_job
-        wait_until_active(describe, "datasetImportJob", *job_arns)
+        self._wait_until_active("dataset_import_job", job_arns)
 
-    def _choose_recipes(self) -> dict[str, str]:
-        """Choose a recipe for each solution, and return the recipe names by solution ARN.
+    def _create_solutions(self) -> None:
+        """Create the solutions, and wait until they're ACTIVE.
 
         A solution that a quality gate names in `relativeTo` is a baseline, so it gets POPULARITY.
         """
         rules = [rule for solution in self.args.solutions for rule in solution.quality_gate]
-        baseline_arns = {str(rule.relative_to) for rule in rules}
+        baseline_arns = [rule.relative_to for rule in rules]
 
-        recipe_names = {}
+        solution_arns = []
         for solution in self.args.solutions:
-            solution_arn = str(solution.solution_arn)
-            if solution_arn in baseline_arns:
-                recipe_names[solution_arn] = POPULARITY
-            else:
-                recipe_names[solution_arn] = choose_recipe(solution)
-        return recipe_names
-
-    def _list_automatic_solutions(self) -> list[str]:
-        """List the ARNs of the solutions that Personalize trains by itself."""
-        return [
-            str(solution.solution_arn)
-            for solution in self.args.solutions
-            if solution.trained_by == "personalize"
-        ]
-
-    def _create_solutions(self, recipe_names: Mapping[str, str]) -> None:
-        """Create a solution for each ARN in `recipe_names`, and wait until they're ACTIVE."""
-        automatic_arns = self._list_automatic_solutions()
-        for solution_arn, recipe_name in recipe_names.items():
-            self.personalize.create_solution(
-                name=short_name(solution_arn),
+            recipe_name = choose_recipe(solution)
+            if solution.solution_arn in baseline_arns:
+                recipe_name = POPULARITY
+            response = self.personalize.create_solution(
+                name=short_name(str(solution.solution_arn)),
                 datasetGroupArn=self.group_arn,
                 recipeArn=f"{RECIPE_ARN_PREFIX}{recipe_name}",
-                performAutoTraining=solution_arn in automatic_arns,
+                performAutoTraining=solution.trained_by == "personalize",
             )
+            solution_arns.append(response["solutionArn"])
 
-        wait_until_active(self.personalize.describe_solution, "solution", *recipe_names)
+        self._wait_until_active("solution", solution_arns)
 
-    def _train(self, solution_arns: Iterable[str]) -> dict[str, str]:
-        """Train a version of each solution, and wait until all of them are ACTIVE.
-
-        Returns the version ARNs by solution ARN.
-        """
-        version_arns = {}
-        for solution_arn in solution_arns:
-            version = self.personalize.create_solution_version(
-                solutionArn=solution_arn, trainingMode="FULL"
-            )
-            version_arns[solution_arn] = version["solutionVersionArn"]
-
-        describe = self.personalize.describe_solution_version
-        wait_until_active(describe, "solutionVersion", *version_arns.values())
-        return version_arns
-
-    def _create_campaigns(self, version_arns: Mapping[str, str]) -> None:
-        """Create all campaigns, and wait until each serves its solution's version."""
-        campaign_arns = []
+    def _create_campaigns(self) -> None:
+        """Train a version of each solution, and create the campaigns that serve it."""
+        version_arns = []
         for solution in self.args.solutions:
+            version = self.personalize.create_solution_version(
+                solutionArn=str(solution.solution_arn), trainingMode="FULL"
+            )
+            version_arns.append(version["solutionVersionArn"])
+        self._wait_until_active("solution_version", version_arns)
+
+        campaign_arns = []
+        for solution, version_arn in zip(self.args.solutions, version_arns, strict=True):
             for campaign in solution.campaigns:
                 response = self.personalize.create_campaign(
                     name=short_name(str(campaign.campaign_arn)),
-                    solutionVersionArn=version_arns[str(solution.solution_arn)],
+                    solutionVersionArn=version_arn,
                     minProvisionedTPS=1,
                 )
                 campaign_arns.append(response["campaignArn"])
+        self._wait_until_active("campaign", campaign_arns)
 
-        wait_until_active(self.personalize.describe_campaign, "campaign", *campaign_arns)
+    def _wait_until_active(self, resource_type: str, arns: Iterable[str]) -> None:
+        """Poll resources of one type, for example `solution_version`, until all are ACTIVE.
+
+        Raises OperatorError if one of them fails.
+        """
+        describe = getattr(self.personalize, f"describe_{resource_type}")
+        key = to_camel_case(resource_type)
+        for arn in arns:
+            while not _is_active(describe(**{f"{key}Arn": arn})[key], arn):
+                time.sleep(POLL_SECONDS)
 
     def _build_arn(self, resource: str) -> str:
         """Build the ARN of a Personalize resource."""
@@ -438,17 +420,6 @@ def _split_iam_arn(arn: str) -> tuple[str, str]:
 def build_policy(**statement: object) -> str:
     """Build a JSON policy with a single Allow statement."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
-
-
-def wait_until_active(describe: Callable[..., Mapping[str, Any]], key: str, *arns: str) -> None:
-    """Poll Personalize resources of one type until all of them are ACTIVE.
-
-    `describe` is the client's Describe method for that type, and `key` is the response key that
-    contains the resource, for example `campaign`. Raises OperatorError if a resource fails.
-    """
-    for arn in arns:
-        while not _is_active(describe(**{f"{key}Arn": arn})[key], arn):
-            time.sleep(POLL_SECONDS)
 
 
 def _is_active(resource: Mapping[str, Any], arn: str) -> bool:

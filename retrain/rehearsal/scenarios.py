@@ -8,9 +8,9 @@ left behind.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from functions.constants import DATE_PLACEHOLDER
 from retrain.names import short_name
@@ -23,18 +23,7 @@ if TYPE_CHECKING:
     from functions.report.model import Report, SolutionReport
     from retrain.rehearsal.data import Damage
 
-Need: TypeAlias = Literal[
-    "exports",
-    "FULL import",
-    "fixed locations",
-    "own training",
-    "campaign",
-    "probe",
-    "bake",
-    "no approval",
-]
-"""What a scenario may require of a stack."""
-OBSTACLES: Mapping[Need, str] = {
+OBSTACLES = {
     "exports": "the stack imports nothing, so no export can be missing",
     "FULL import": "the stack has no FULL import of interactions; set importMode to FULL in "
     "datasets.interactions",
@@ -46,7 +35,7 @@ OBSTACLES: Mapping[Need, str] = {
     "bake": "not every campaign has a bake; set solutions[].campaigns[].bake of each campaign",
     "no approval": "a version that needs an approval is not tried before a person has approved it",
 }
-"""Unmet need -> why the stack can't play a scenario that requires it."""
+"""What a scenario may need -> why a stack without it can't play the scenario."""
 NO_RESULTS = {"fault": "no-results", "job": "solution-version", "times": 10_000}
 """A fault (see `emulator/personalize/faults.py`) with so many repetitions that it lasts until we
 remove it."""
@@ -91,8 +80,8 @@ class Scenario:
     """True if a user is deleted before the run, which then trains without an import."""
     fault: Mapping[str, object] | None = None
     """A fault that the emulator injects during the run."""
-    needs: Sequence[Need] = ()
-    """What the stack must have. If several needs are unmet, only the first of them is reported."""
+    needs: Sequence[str] = ()
+    """What the stack must have, as keys of OBSTACLES."""
 
     @property
     def trains(self) -> bool:
@@ -117,20 +106,13 @@ class Scenario:
         return "IMPORTED"
 
     def find_obstacle(self, args: RetrainingPipelineArgs) -> str | None:
-        """Explain why a stack can't play the scenario, or return None if it can."""
-        unmet_needs = set(_list_unmet_needs(args))
-        for need in self.needs:
-            if need in unmet_needs:
-                return OBSTACLES[need]
-        return None
+        """Explain why a stack can't play the scenario, or return None if it can.
 
-
-def select_solutions(
-    args: RetrainingPipelineArgs, trained_by: Literal["pipeline", "personalize"]
-) -> RetrainingPipelineArgs:
-    """Return the arguments of a stack without the solutions that somebody else trains."""
-    solutions = [solution for solution in args.solutions if solution.trained_by == trained_by]
-    return replace(args, solutions=solutions)
+        If the stack lacks several things, only the first of them is explained.
+        """
+        is_met = _check_needs(args)
+        obstacles = [OBSTACLES[need] for need in self.needs if not is_met[need]]
+        return next(iter(obstacles), None)
 
 
 def list_campaigns(args: RetrainingPipelineArgs) -> list[CampaignArgs]:
@@ -148,32 +130,24 @@ def _list_campaigns_with_approval(args: RetrainingPipelineArgs) -> list[str]:
     ]
 
 
-def _list_unmet_needs(args: RetrainingPipelineArgs) -> Iterator[Need]:
-    """Yield the needs that a stack doesn't meet."""
+def _check_needs(args: RetrainingPipelineArgs) -> dict[str, bool]:
+    """Check for each key of OBSTACLES whether a stack has what a scenario may need."""
     datasets = args.datasets.configured().values()
-    if not datasets:
-        yield "exports"
-
     interactions = args.datasets.interactions
-    if interactions is None or interactions.import_mode != "FULL":
-        yield "FULL import"
-
-    if any(DATE_PLACEHOLDER in str(dataset.data_location) for dataset in datasets):
-        yield "fixed locations"
-
-    if args.trains_nothing:
-        yield "own training"
-
     campaigns = list_campaigns(args)
-    if not campaigns:
-        yield "campaign"
-    if not any(campaign.probe for campaign in campaigns):
-        yield "probe"
-    if not all(campaign.bake for campaign in campaigns):
-        yield "bake"
 
-    if _list_campaigns_with_approval(args):
-        yield "no approval"
+    return {
+        "exports": bool(datasets),
+        "FULL import": interactions is not None and interactions.import_mode == "FULL",
+        "fixed locations": not any(
+            DATE_PLACEHOLDER in str(dataset.data_location) for dataset in datasets
+        ),
+        "own training": not args.trains_nothing,
+        "campaign": bool(campaigns),
+        "probe": any(campaign.probe for campaign in campaigns),
+        "bake": all(campaign.bake for campaign in campaigns),
+        "no approval": not _list_campaigns_with_approval(args),
+    }
 
 
 SCENARIOS = (
@@ -278,6 +252,27 @@ def list_scenarios(names: Sequence[ScenarioName]) -> list[Scenario]:
     return [scenario for scenario in SCENARIOS if scenario.name in chosen_names]
 
 
+def merge_reports(import_report: Report, training_report: Report) -> Report:
+    """Merge the reports of two runs, between which Personalize trained some of the solutions.
+
+    The first run imported the exports, and trained the other solutions. The second run judged what
+    Personalize trained, and its report says what all campaigns serve in the end.
+    """
+    own_solutions = [
+        solution for solution in import_report["solutions"] if solution["trainedBy"] == "pipeline"
+    ]
+    other_solutions = [
+        solution
+        for solution in training_report["solutions"]
+        if solution["trainedBy"] == "personalize"
+    ]
+    return {
+        **training_report,
+        "imports": import_report["imports"],
+        "solutions": [*own_solutions, *other_solutions],
+    }
+
+
 def check_report(
     scenario: Scenario, args: RetrainingPipelineArgs, report: Report | None
 ) -> Iterator[Check]:
@@ -297,13 +292,13 @@ def check_report(
         yield Check("its report has the reason", has_reason)
 
     if args.datasets.configured():
-        yield check_imports(scenario, args, report)
+        yield _check_imports(scenario, args, report)
     if args.solutions:
         yield _check_trainings(scenario, args, report)
     yield from _check_campaigns(scenario, args, report)
 
 
-def check_imports(scenario: Scenario, args: RetrainingPipelineArgs, report: Report) -> Check:
+def _check_imports(scenario: Scenario, args: RetrainingPipelineArgs, report: Report) -> Check:
     """Check that every dataset was imported, or that none was, if the scenario expects that."""
     # After a user was deleted, a run trains again, but has nothing new to import.
     if not scenario.trains or scenario.deletes_user:
@@ -319,11 +314,11 @@ def _check_trainings(scenario: Scenario, args: RetrainingPipelineArgs, report: R
         is_trained = any(solution["isTrained"] for solution in report["solutions"])
         return Check("no training was paid for", not is_trained)
 
-    trained_arns = {
-        solution["solutionArn"] for solution in report["solutions"] if _has_new_version(solution)
-    }
-    solution_arns = {str(solution.solution_arn) for solution in args.solutions}
-    return Check("every solution has a new version, which is ACTIVE", solution_arns <= trained_arns)
+    new_version_count = len(_list_new_versions(report))
+    return Check(
+        "every solution has a new version, which is ACTIVE",
+        new_version_count == len(args.solutions),
+    )
 
 
 def _check_campaigns(
@@ -333,26 +328,28 @@ def _check_campaigns(
 
     If new versions need approval, campaigns keep the previous version, even on the happy path.
     """
-    judged_solutions = filter(_has_new_version, report["solutions"])
-    new_version_arns = [solution["solutionVersionArn"] for solution in judged_solutions]
-    campaign_arns = {campaign.campaign_arn for campaign in list_campaigns(args)}
+    new_version_arns = _list_new_versions(report)
     campaigns_with_approval = _list_campaigns_with_approval(args)
 
     for serving in report["serving"]:
-        if serving["campaignArn"] not in campaign_arns:
-            continue
-
-        campaign_name = short_name(serving["campaignArn"])
+        campaign_arn = serving["campaignArn"]
         version_arn = serving["servedVersionArn"]
         is_new = version_arn in new_version_arns
 
-        needs_approval = serving["campaignArn"] in campaigns_with_approval
-        if scenario.outcome == "DEPLOYED" and not needs_approval:
-            yield Check(f"{campaign_name} serves its new version", is_new)
-            continue
+        if scenario.outcome == "DEPLOYED" and campaign_arn not in campaigns_with_approval:
+            yield Check(f"{short_name(campaign_arn)} serves its new version", is_new)
+        else:
+            is_previous = version_arn is not None and not is_new
+            yield Check(f"{short_name(campaign_arn)} serves its previous version", is_previous)
 
-        is_previous = version_arn is not None and not is_new
-        yield Check(f"{campaign_name} serves its previous version", is_previous)
+
+def _list_new_versions(report: Report) -> list[str | None]:
+    """List the ARNs of the versions that weren't there before the scenario."""
+    return [
+        solution["solutionVersionArn"]
+        for solution in report["solutions"]
+        if _has_new_version(solution)
+    ]
 
 
 def _has_new_version(solution: SolutionReport) -> bool:

@@ -97,10 +97,8 @@ def test_runs_judge_what_personalize_trains_beside_what_they_train_themselves(re
         "the run ended as DEPLOYED",
         "every dataset was imported",
         "every solution has a new version, which is ACTIVE",
-        "movies-for-you-2 serves its new version",
-        "the run ended as DEPLOYED",
-        "every solution has a new version, which is ACTIVE",
         "movies-for-you serves its new version",
+        "movies-for-you-2 serves its new version",
     ], "the first run trains the second solution, then Personalize trains the first one"
 
 

@@ -3,65 +3,62 @@
 import json
 from datetime import date
 from types import SimpleNamespace
+from unittest.mock import Mock
 
-import boto3
 import pytest
 
 from components.args import BatchJobArgs, CampaignArgs, ProbeArgs, QualityRuleArgs
 from retrain.account.errors import OperatorError
 from retrain.rehearsal.data import RehearsalData
 from retrain.rehearsal.recipes import choose_recipe
-from retrain.rehearsal.resources import StackResources, wait_until_active
+from retrain.rehearsal.resources import StackResources
 from tests.world import MOVIES, campaign, dataset_arn, solution
 
 CONTENT = b'\xef\xbb\xbfA,B\r\n1,"x"\r\n2,\\,\n3,\xc3\xa9\n'
 
 
-@pytest.fixture
-def uploads(monkeypatch):
-    """Replace boto3's clients. Return the requests to S3 that create something, in order."""
-    requests = []
-    buckets = [{"Name": "existing"}]
-
-    def create_bucket(**request):
-        buckets.append({"Name": request["Bucket"]})
-        requests.append(request)
-
-    def client(_service, **_):
-        return SimpleNamespace(
-            list_buckets=lambda: {"Buckets": buckets},
-            put_bucket_policy=lambda **_: None,
-            create_bucket=create_bucket,
-            put_object=lambda **request: requests.append(
-                (request["Bucket"], request["Key"], request["Body"])
-            ),
-        )
-
-    monkeypatch.setattr(boto3, "client", client)
-    return requests
-
-
 def resources_of(group, content=CONTENT, region="us-east-1"):
-    emulator = SimpleNamespace(region=region, account="123456789012", connection={})
-    return StackResources(emulator, group.args, RehearsalData({}, {}, {"INTERACTIONS": content}))
+    """Return the resources of a stack in an account with one bucket. All clients are one double."""
+    buckets = [{"Name": "existing"}]
+    client = Mock()
+    client.list_buckets.return_value = {"Buckets": buckets}
+    client.create_bucket.side_effect = lambda **request: buckets.append({"Name": request["Bucket"]})
+    emulator = SimpleNamespace(region=region, account="123456789012", client=lambda _: client)
+    exports = {"INTERACTIONS": content}
+    return StackResources(emulator, group.args, RehearsalData({}, exports, exports))
+
+
+def uploads_to(resources):
+    """Return the requests to S3 that create something, in order."""
+    creations = [
+        call.kwargs
+        for call in resources.s3.mock_calls
+        if call[0] in ("create_bucket", "put_object")
+    ]
+    return [
+        (request["Bucket"], request["Key"], request["Body"]) if "Key" in request else request
+        for request in creations
+    ]
 
 
 @pytest.mark.parametrize(
     "key, files",
     [("a.csv", {"a.csv": CONTENT}), ("day={date}/", {"day=2026-11-29/part-0.csv": CONTENT})],
 )
-def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(uploads, key, files):
+def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(key, files):
     location = f"s3://existing/{key}"
     marker = "s3://new/{date}.ready"
     group = MOVIES.with_datasets("interactions", data_location=location, ready_marker=marker)
     aws = resources_of(group, region="eu-west-1")
     aws.write_newer_exports(date(2026, 11, 29))
+    uploads = uploads_to(aws)
     bucket = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
     written = [("existing", name, content) for name, content in files.items()]
     ready = ("new", "2026-11-29.ready", b"")
     assert uploads == [*written, {"Bucket": "new", **bucket}, ready]
 
     aws.write_newer_exports(date(2026, 11, 29))
+    uploads = uploads_to(aws)
     assert uploads[-2][2] != CONTENT, "the next export differs"
     assert sorted(uploads[-2][2].splitlines()) == sorted(CONTENT.splitlines())
 
@@ -78,13 +75,15 @@ def test_the_export_of_a_day_is_written_byte_for_byte_and_then_its_marker(upload
         ),
     ],
 )
-def test_a_batch_job_has_an_input_with_queries_for_its_recipe(uploads, probe, key, file, line):
+def test_a_batch_job_has_an_input_with_queries_for_its_recipe(probe, key, file, line):
     rows = b"USER_ID,ITEM_ID,TIMESTAMP\na,1,1\nb,1,2\nb,2,3\nc,1,0\nd,1,0\n"
     job = BatchJobArgs(input=f"s3://in/{key}", output="s3://out/")
     batches = solution(campaigns=[campaign(**probe)], batch_jobs=[job])
     group = MOVIES.with_datasets("interactions", data_location="s3://existing/a.csv")
     group = group.with_solutions(solution("other"), batches)
-    resources_of(group, rows).write_newer_exports(date(2026, 11, 29))
+    aws = resources_of(group, rows)
+    aws.write_newer_exports(date(2026, 11, 29))
+    uploads = uploads_to(aws)
     buckets = ({"Bucket": "in"}, {"Bucket": "out"})
     assert (uploads[0], uploads[2]) == buckets, "in us-east-1, a bucket has no location"
 
@@ -93,7 +92,6 @@ def test_a_batch_job_has_an_input_with_queries_for_its_recipe(uploads, probe, ke
     assert (bucket, written, lines[0], len(lines)) == ("in", file, line, 3)
 
 
-@pytest.mark.usefixtures("uploads")
 def test_a_stack_without_interactions_gets_an_export_of_interactions():
     datasets = resources_of(MOVIES.with_datasets("users"), region="eu-west-1").datasets
     assert list(datasets) == ["USERS", "INTERACTIONS"]
@@ -103,10 +101,12 @@ def test_a_stack_without_interactions_gets_an_export_of_interactions():
 
 
 def test_a_resource_that_fails_is_an_error():
+    aws = resources_of(MOVIES.with_datasets("interactions"))
     resource = {"status": "CREATE FAILED", "failureReason": "no rows"}
+    aws.personalize.describe_dataset_group.return_value = {"datasetGroup": resource}
     with pytest.raises(OperatorError) as caught:
-        wait_until_active(lambda **_: {"dataset": resource}, "dataset", "arn:1")
-    assert str(caught.value) == "arn:1: CREATE FAILED: no rows"
+        aws.create()
+    assert str(caught.value) == f"{aws.group_arn}: CREATE FAILED: no rows"
 
 
 JOB = {"input": "s3://bucket/in.json", "output": "s3://bucket/out/"}
