@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from functions.common.formatting import format_duration, format_hours, format_list
 from functions.report.model import list_batch_job_reports, list_campaign_reports
 from functions.s3.exports import split_location
@@ -76,7 +74,7 @@ def _request_recommendations(resources: StackResources, user: User) -> dict[str,
 
     Maps a heading for each campaign to the IDs of the recommended items.
     """
-    runtime = boto3.client("personalize-runtime", **resources.emulator.connection)
+    runtime: Any = resources.emulator.client("personalize-runtime")
 
     recommended_items = {}
     for solution in resources.args.solutions:

@@ -32,7 +32,7 @@ from retrain.rehearsal.results import (
     print_story,
     print_summary,
 )
-from retrain.rehearsal.scenarios import list_scenarios
+from retrain.rehearsal.scenarios import Check, list_scenarios
 from retrain.rehearsal.stack import open_stack
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ def rehearse(
         results = [
             _play(deployed, scenario, is_shown=not as_json) for scenario in playable_scenarios
         ]
-        _print_results(stack_name, results, as_json=as_json)
+        if as_json:
+            output.print_json(build_document(stack_name, results))
+        else:
+            print_summary(results)
 
         if keep:
             _keep_running(deployed)
@@ -110,36 +113,24 @@ def _choose_scenarios(stack: Stack, names: Sequence[ScenarioName]) -> list[Scena
 
 
 def _play(deployed: DeployedStack, scenario: Scenario, *, is_shown: bool) -> Result:
-    """Play a scenario. If `is_shown`, print its story beforehand and its result afterwards."""
+    """Play a scenario. If `is_shown`, print its story beforehand and its result afterwards.
+
+    An error fails only this scenario, unless the emulator has died, because then no other scenario
+    can be played either.
+    """
     if is_shown:
         print_story(scenario)
 
-    result = _play_and_catch_errors(deployed, scenario)
+    try:
+        result = deployed.play(scenario)
+    except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
+        if not deployed.resources.emulator.is_alive():
+            raise
+        result = Result(scenario, [Check(f"the scenario did not end: {error}", is_met=False)])
 
     if is_shown:
         print_result(result, deployed)
     return result
-
-
-def _play_and_catch_errors(deployed: DeployedStack, scenario: Scenario) -> Result:
-    """Play a scenario. An error becomes part of the result, so that other scenarios still run.
-
-    If the emulator has died, the error is raised instead, because no other scenario could run.
-    """
-    try:
-        return deployed.play(scenario)
-    except (*AWS_ERRORS, OperatorError, EmulatorError) as error:
-        if not deployed.resources.emulator.is_alive():
-            raise
-        return Result(scenario, error=f"the scenario did not end: {error}")
-
-
-def _print_results(stack_name: str, results: Sequence[Result], *, as_json: bool) -> None:
-    """Print the JSON document for `--json`, or else the summary that follows the scenarios."""
-    if as_json:
-        output.print_json(build_document(stack_name, results))
-    else:
-        print_summary(results)
 
 
 def _keep_running(deployed: DeployedStack) -> None:

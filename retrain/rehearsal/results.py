@@ -27,21 +27,19 @@ class Result:
     scenario: Scenario
     checks: Sequence[Check] = ()
     run: ShownRun | None = None
-    error: str | None = None
-    """Why the scenario couldn't be played to its end, or None."""
+    """The scenario's last run, or None if an error ended the scenario."""
 
     @property
     def is_as_designed(self) -> bool:
-        """True if the scenario was played to its end, and passed all checks."""
-        return self.error is None and all(check.is_met for check in self.checks)
+        """True if the scenario passed all checks."""
+        return all(check.is_met for check in self.checks)
 
     @property
     def was_rejected_first(self) -> bool:
         """True if the quality gate rejected a version that should have failed on trial."""
-        report = self.run.report if self.run else None
-        if report is None:
+        if self.run is None:
             return False
-        return self.scenario.outcome == "ROLLED_BACK" and report["outcome"] == "REJECTED"
+        return self.scenario.outcome == "ROLLED_BACK" and self.run.outcome == "REJECTED"
 
     @property
     def way_out(self) -> str:
@@ -65,49 +63,35 @@ def print_story(scenario: Scenario) -> None:
 
 def print_result(result: Result, deployed: DeployedStack) -> None:
     """Print the run, which checks it passed or failed, and what the pipeline prevented."""
-    run = result.run
-    if run:
-        print_lines([Line(0, ""), *run.lines()])
-    if run and run.report:
-        _print_report(result, run, run.report, deployed)
+    if result.run:
+        print_lines([Line(0, ""), *result.run.lines()])
+        if result.run.report:
+            _print_report(result, result.run.report, deployed)
 
-    print_lines([Line(0, ""), *_list_check_lines(result)])
+    print_lines([Line(0, ""), *map(_build_check_line, result.checks)])
     print_lines(_list_verdict_lines(result))
 
 
-def _print_report(result: Result, run: ShownRun, report: Report, deployed: DeployedStack) -> None:
+def _print_report(result: Result, report: Report, deployed: DeployedStack) -> None:
     """Print the full report of a failed scenario, or the successes of the happy path."""
+    options = deployed.target.options
     if not result.is_as_designed:
-        # Don't wrap lines, so that the operator can copy commands without extra line breaks.
-        text = format_report(report, pipeline_options=run.pipeline_options)
-        output.result_console().print(f"\n{text.rstrip()}", soft_wrap=True)
+        text = format_report(report, pipeline_options=options)
+        output.print_result(f"\n{text.rstrip()}")
     elif not result.scenario.prevented:
-        _print_success(run, report, deployed)
+        warning_lines = [
+            Line(1, "warning", format_message(warning, options), label_style="yellow")
+            for warning in report["warnings"]
+        ]
+        print_lines([*warning_lines, *list_trial_lines(deployed.stack.args, report)])
+        print_lines([Line(0, ""), *list_recommendation_lines(deployed.resources, report)])
 
 
-def _print_success(run: ShownRun, report: Report, deployed: DeployedStack) -> None:
-    """Print the report's warnings, the trials that versions passed, and what they recommend."""
-    warnings = [format_message(warning, run.pipeline_options) for warning in report["warnings"]]
-    warning_lines = [Line(1, "warning", text, label_style="yellow") for text in warnings]
-
-    print_lines([*warning_lines, *list_trial_lines(deployed.stack.args, report)])
-    print_lines([Line(0, ""), *list_recommendation_lines(deployed.resources, report)])
-
-
-def _list_check_lines(result: Result) -> Iterator[Line]:
-    """Yield a line for each check, marked as passed or failed."""
-    if result.error:
-        yield _build_failed_line(result.error)
-
-    for check in result.checks:
-        if check.is_met:
-            yield Line(1, "", f"✓ {check.text}", "green")
-        else:
-            yield _build_failed_line(check.text)
-
-
-def _build_failed_line(text: str) -> Line:
-    return Line(1, "", f"✗ {text}", "bold red")
+def _build_check_line(check: Check) -> Line:
+    """Build the line of a check, marked as passed or failed."""
+    if check.is_met:
+        return Line(1, "", f"✓ {check.text}", "green")
+    return Line(1, "", f"✗ {check.text}", "bold red")
 
 
 def _list_verdict_lines(result: Result) -> Iterator[Line]:
@@ -123,7 +107,7 @@ def _list_verdict_lines(result: Result) -> Iterator[Line]:
         text = "the quality gate rejected the version before it was tried"
         yield Line(1, "not played", text, label_style="yellow")
     # After an error, we can't tell what the pipeline would have prevented.
-    elif prevented and not result.error:
+    elif prevented and result.run:
         yield Line(1, "NOT PREVENTED", prevented, label_style="bold red")
     yield Line(1, "what to do", result.way_out)
 
@@ -159,7 +143,6 @@ def _build_scenario_document(result: Result) -> dict[str, object]:
         "prevented": scenario.prevented or None,
         "wayOut": None,
         "checks": [{"text": check.text, "isMet": check.is_met} for check in result.checks],
-        "error": result.error,
         "run": None,
     }
 

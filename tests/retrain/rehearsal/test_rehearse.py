@@ -100,10 +100,10 @@ def emulator(monkeypatch, project):
         group_arn="arn:group",
         create=lambda: None,
         write_newer_exports=lambda *_: None,
-        streams_interactions=False,
     )
     fake.target = SimpleNamespace(
         command=lambda *words: " ".join(["retrain", *words]),
+        options=[],
         settings={"solutions": []},
         state_machine_arn=STATE_MACHINE,
     )
@@ -208,7 +208,8 @@ def test_json_is_the_only_result(results, capsys):
     assert (good["scenario"], good["isAsDesigned"], good["wayOut"]) == ("happy-path", True, None)
     assert good["run"]["outcome"] == "DEPLOYED"
     assert good["checks"] == [{"text": MET[0].text, "isMet": True}]
-    assert (bad["error"], bad["run"]) == ("the scenario did not end: no such schedule", None)
+    ended = "the scenario did not end: no such schedule"
+    assert (bad["checks"], bad["run"]) == ([{"text": ended, "isMet": False}], None)
     assert bad["wayOut"] == BY_NAME[ScenarioName.BAD_PROBE].hint
 
 
@@ -380,7 +381,7 @@ def test_a_rehearsal_shows_the_first_results_of_a_batch_job():
     )
     resources = SimpleNamespace(
         s3=s3,
-        emulator=SimpleNamespace(connection={"region_name": "eu-west-1"}),
+        emulator=SimpleNamespace(client=lambda _service: None),
         args=SimpleNamespace(solutions=[]),
         data=sample_data(),
     )
