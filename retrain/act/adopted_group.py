@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -103,19 +102,32 @@ class GroupConfigBuilder:
         """Map the config key of each dataset to the dataset's last successful import job.
 
         Datasets without an import job are left out, because we don't know where their exports are.
+        The keys are in the order of DatasetsArgs.
         """
+        pages = self._client.get_paginator("list_datasets").paginate(
+            datasetGroupArn=self._group_arn
+        )
+        # The ARN of a dataset ends with its type.
+        arn_by_type = {
+            dataset["datasetArn"].rpartition("/")[2]: dataset["datasetArn"]
+            for page in pages
+            for dataset in page["datasets"]
+        }
+
         import_jobs = {}
-        for key, dataset_arn in self._list_datasets().items():
+        for key in list_config_keys(DatasetsArgs):
+            dataset_arn = arn_by_type.get(to_dataset_type(key))
+            if dataset_arn is None:
+                continue
+
             job = self._read_last_import(dataset_arn)
             if job is not None:
                 import_jobs[key] = job
-                continue
-
-            self._notes.append(
-                f"datasets.{key} is left out: nothing was ever imported into it from S3, so its "
-                "location is not known"
-            )
-
+            else:
+                self._notes.append(
+                    f"datasets.{key} is left out: nothing was ever imported into it from S3, so "
+                    "its location is not known"
+                )
         return import_jobs
 
     def _require_automatic_training(self, solutions: Sequence[Config]) -> None:
@@ -127,22 +139,6 @@ class GroupConfigBuilder:
         if trained_by != {"personalize"}:
             error = f"{self._group_arn} has no dataset that was imported from S3; import one first"
             raise OperatorError("; ".join([error, *self._notes]))
-
-    def _list_datasets(self) -> dict[str, str]:
-        """Map the config key of each dataset to its ARN, in the order of DatasetsArgs."""
-        pages = self._client.get_paginator("list_datasets").paginate(
-            datasetGroupArn=self._group_arn
-        )
-        dataset_arns = [dataset["datasetArn"] for page in pages for dataset in page["datasets"]]
-
-        # The ARN of a dataset ends with its type.
-        arn_by_type = {arn.rpartition("/")[2]: arn for arn in dataset_arns}
-        arn_by_key = {}
-        for key in list_config_keys(DatasetsArgs):
-            dataset_type = to_dataset_type(key)
-            if dataset_type in arn_by_type:
-                arn_by_key[key] = arn_by_type[dataset_type]
-        return arn_by_key
 
     def _read_last_import(self, dataset_arn: str) -> DatasetImportJobTypeDef | None:
         """Describe the last successful import job of a dataset, or return None if it has none."""
@@ -179,13 +175,13 @@ class GroupConfigBuilder:
 
         Without this setting, the stack creates an import role itself.
         """
-        role_arns = set()
-        for job in import_jobs:
-            # Ignore import jobs that a run created. Their role may belong to another stack, and be
-            # deleted together with that stack.
-            if RUN_TAG not in read_tags(self._client, job["datasetImportJobArn"]):
-                role_arns.add(job["roleArn"])
-
+        # Ignore import jobs that a run created. Their role may belong to another stack, and be
+        # deleted together with that stack.
+        role_arns = {
+            job["roleArn"]
+            for job in import_jobs
+            if RUN_TAG not in read_tags(self._client, job["datasetImportJobArn"])
+        }
         if len(role_arns) != 1:
             return {}
         return {"importRoleArn": role_arns.pop()}
@@ -230,9 +226,9 @@ class GroupConfigBuilder:
         """
         solution = self._client.describe_solution(solutionArn=solution_arn)["solution"]
         recipe = find_recipe(short_name(solution.get("recipeArn", "")))
-
         gate = self._build_gate(solution, recipe)
         campaigns = self._build_campaigns(solution, _choose_probe(recipe, probe_values))
+
         config: Config = {"solutionArn": solution_arn}
         if solution.get("performAutoTraining"):
             config["trainedBy"] = "personalize"
@@ -269,9 +265,9 @@ class GroupConfigBuilder:
             if is_active(version["status"]):
                 return read_metrics(self._client, version["solutionVersionArn"])
 
-        if recipe is None or recipe.metrics is None:
+        if recipe is None:
             return ()
-        return recipe.metrics
+        return recipe.metrics or ()
 
     def _build_campaigns(self, solution: SolutionTypeDef, probe: Config | None) -> list[Config]:
         """Build the settings of a solution's ACTIVE campaigns, all of them with the same probe.
@@ -297,8 +293,8 @@ class GroupConfigBuilder:
 
         If the exports can't be read, the values are empty.
         """
-        user_ids: Counter[str] = Counter()
-        item_ids: Counter[str] = Counter()
+        user_ids: list[str] = []
+        item_ids: list[str] = []
         # The interactions are read first, so the first user and the first item that we find are
         # ones with interactions.
         for job in import_jobs:
@@ -309,7 +305,7 @@ class GroupConfigBuilder:
         return {
             "userId": next(iter(user_ids), None),
             "itemId": next(iter(item_ids), None),
-            "inputList": list(item_ids)[:RANKED_ITEM_COUNT],
+            "inputList": item_ids[:RANKED_ITEM_COUNT],
         }
 
 

@@ -11,9 +11,8 @@ from functions.common.messages import format_message, join_reasons
 from functions.personalize.approvals import find_approval_status
 from functions.personalize.campaigns import add_versions, read_campaign_state
 from functions.personalize.imports import ImportReader
-from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import RUN_TAG, read_tags
-from functions.personalize.trainings import find_version, list_versions, read_version
+from functions.personalize.trainings import find_version, list_untagged_versions, read_version
 from functions.rules.campaigns import DeploymentProgress
 from functions.rules.deployments import decide, needs_run
 from functions.rules.trainings import MONTH
@@ -23,9 +22,7 @@ from retrain.look.versions import explain_no_answer
 from retrain.names import is_named, short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
+    from collections.abc import Iterable, Iterator, Sequence
 
     from functions.contract import MetricComparison, SolutionSettings, Tags
     from functions.personalize.approvals import ApprovalStatus
@@ -78,11 +75,22 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
         FailedError: no version is waiting for approval, or the named version isn't.
         OperatorError: the name is unknown, or several versions are waiting and none was named.
     """
-    candidates = _list_candidates(target, name, refuse=refuse)
-    waiting = [candidate for candidate in candidates if candidate.takes_answer(refuse=refuse)]
+    candidates = [
+        candidate
+        for candidate in _list_candidates(target)
+        if name is None or is_named(candidate.arn, name)
+    ]
+    if name is not None and not candidates:
+        raise OperatorError(
+            f"{name!r} is not a version of the last month that a run has trained for a solution "
+            "with an approval; retrain history lists the versions"
+        )
 
+    waiting = _keep_newest(
+        candidate for candidate in candidates if candidate.takes_answer(refuse=refuse)
+    )
     if not waiting:
-        reasons = [candidate.explain_unanswerable() for candidate in candidates]
+        reasons = [candidate.explain_unanswerable() for candidate in _keep_newest(candidates)]
         raise FailedError("; ".join(["no version is waiting for approval", *reasons]))
     if len(waiting) > 1:
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)
@@ -90,38 +98,19 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
     return waiting[0]
 
 
-def _list_candidates(target: Target, name: str | None, *, refuse: bool) -> list[Candidate]:
-    """List one candidate for each solution that needs approvals, or only the named version.
+def _keep_newest(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Keep only the newest version of each solution. The candidates are sorted, newest first."""
+    newest: dict[str, Candidate] = {}
+    for candidate in candidates:
+        newest.setdefault(candidate.solution["solutionArn"], candidate)
+    return list(newest.values())
 
-    Raises OperatorError if no candidate has this name.
-    """
-    candidates: list[Candidate] = []
+
+def _list_candidates(target: Target) -> Iterator[Candidate]:
+    """Yield the versions that runs may deploy after an approval, newest first for each solution."""
     for solution in target.settings["solutions"]:
         if solution["approval"] is not None:
-            candidates += _find_candidate(target, solution, name, refuse=refuse)
-
-    if name is not None and not candidates:
-        raise OperatorError(
-            f"{name!r} is not a version of the last month that a run has trained for a solution "
-            "with an approval; retrain history lists the versions"
-        )
-    return candidates
-
-
-def _find_candidate(
-    target: Target, solution: SolutionSettings, name: str | None, *, refuse: bool
-) -> list[Candidate]:
-    """Find a solution's newest version that is waiting for approval, or else its newest version.
-
-    If `name` is given, consider only the version with this name. The list has at most one item.
-    """
-    candidates = [
-        candidate
-        for candidate in _list_deployable_versions(target, solution)
-        if name is None or is_named(candidate.arn, name)
-    ]
-    waiting = [candidate for candidate in candidates if candidate.takes_answer(refuse=refuse)]
-    return (waiting or candidates)[:1]
+            yield from _list_deployable_versions(target, solution)
 
 
 def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Iterator[Candidate]:
@@ -131,28 +120,22 @@ def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Ite
     there's no point in approving any other version.
     """
     client = target.access.personalize
+    now = clock.now()
     newer_arns: list[str] = []
     # The versions are sorted, newest first.
-    for version in list_versions(client, solution["solutionArn"]):
-        if not _may_be_deployed(version):
+    for version in list_untagged_versions(client, solution["solutionArn"]):
+        has_failed = not (version.is_active or version.is_running)
+        if has_failed or version.created_at <= now - MONTH:
             continue
 
-        version_arn = version["solutionVersionArn"]
-        tags = read_tags(client, version_arn)
+        tags = read_tags(client, version.arn)
         if solution["trainedBy"] == "pipeline" and RUN_TAG not in tags:
             continue
 
-        if is_active(version["status"]):
-            answer = find_approval_status(tags, solution["approval"], clock.now())
-            yield Candidate(solution, version_arn, tags, answer, [*newer_arns])
-        newer_arns.append(version_arn)
-
-
-def _may_be_deployed(version: SolutionVersionSummaryTypeDef) -> bool:
-    """Return True if a version is from the last month, and is ACTIVE or still being trained."""
-    status = version["status"]
-    is_recent = version["creationDateTime"] > clock.now() - MONTH
-    return is_recent and (is_active(status) or is_running(status))
+        if version.is_active:
+            answer = find_approval_status(tags, solution["approval"], now)
+            yield Candidate(solution, version.arn, tags, answer, [*newer_arns])
+        newer_arns.append(version.arn)
 
 
 def predict_deployments(target: Target, candidate: Candidate) -> list[ExpectedDeployment]:

@@ -16,16 +16,14 @@ from functions.common.formatting import format_metric_name, format_time
 from functions.contract import find_solution_of_campaign
 from functions.personalize.campaigns import (
     LATEST_VERSION_SUFFIX,
+    build_campaign_state,
     build_record_tags,
     build_update_request,
     describe_campaign,
     find_served_version_arn,
-    parse_pin,
-    parse_record,
 )
-from functions.personalize.statuses import is_active, is_running
 from functions.personalize.tags import read_tags, write_tags
-from functions.personalize.trainings import list_versions, read_metrics
+from functions.personalize.trainings import list_untagged_versions, read_metrics
 from functions.rules.campaigns import DeploymentRecord
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, explain_aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
@@ -45,10 +43,10 @@ from retrain.options import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mypy_boto3_personalize.type_defs import (
-        CampaignTypeDef,
-        SolutionVersionSummaryTypeDef,
-    )
+    from mypy_boto3_personalize.type_defs import CampaignTypeDef
+
+    from functions.rules.campaigns import CampaignState
+    from functions.rules.versions import SolutionVersion
 
 POLL_SECONDS = 10
 
@@ -57,13 +55,12 @@ class Move(NamedTuple):
     """A planned move of a campaign from its current solution version to another one."""
 
     campaign: CampaignTypeDef
-    record: DeploymentRecord
-    """The record in the campaign's tags before the move."""
+    state: CampaignState
+    """What the campaign and its tags say before the move."""
     served_arn: str
     target_arn: str
     blocked_arn: str
     """The version to block. Runs won't deploy this version or an older one to the campaign."""
-    pin: str | None
 
     @property
     def campaign_arn(self) -> str:
@@ -126,40 +123,38 @@ def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
         FailedError: the campaign can't be moved now, or there's no version to move it to.
     """
     client = target.access.personalize
-    campaign = describe_campaign(client, campaign_arn)
-    served_arn = _find_served_version(campaign)
-
     solution = find_solution_of_campaign(target.settings, campaign_arn)
-    tags = read_tags(client, campaign_arn)
-    record = parse_record(tags, solution["solutionArn"])
-    versions = list_versions(client, solution["solutionArn"])
+    solution_arn = solution["solutionArn"]
+    campaign = describe_campaign(client, campaign_arn)
+    state = build_campaign_state(campaign, read_tags(client, campaign_arn), solution_arn)
+    served_arn = _find_served_version(campaign, state)
 
-    active_versions = [version for version in versions if is_active(version["status"])]
+    versions = list_untagged_versions(client, solution_arn)
+    choices = [version for version in versions if version.is_active and version.arn != served_arn]
     try:
-        target_arn = _choose_version(campaign, record, active_versions, to)
+        target_arn = _choose_version(campaign_arn, state.record, served_arn, choices, to)
     except OperatorError as error:
         # The versions' metrics are only needed if the operator has to choose among them.
-        hint = _build_hint(target, active_versions, served_arn, choose_metric(solution), record)
+        hint = _build_hint(target, choices, choose_metric(solution), state.record)
         raise type(error)(f"{error.text}; {hint}") from None
 
-    blocked_arn = _choose_blocked_version(record, served_arn, target_arn, versions)
-    return Move(campaign, record, served_arn, target_arn, blocked_arn, parse_pin(tags))
+    blocked_arn = _choose_blocked_version(state.record, served_arn, target_arn, versions)
+    return Move(campaign, state, served_arn, target_arn, blocked_arn)
 
 
-def _find_served_version(campaign: CampaignTypeDef) -> str:
+def _find_served_version(campaign: CampaignTypeDef, state: CampaignState) -> str:
     """Return the ARN of the version that a campaign serves.
 
     Raises FailedError if the campaign is being updated, serves no version, or follows $LATEST.
     """
     campaign_arn = campaign["campaignArn"]
     campaign_name = short_name(campaign_arn)
-    # A campaign that was never updated has no latestCampaignUpdate, so check its own status.
-    if is_running(campaign.get("latestCampaignUpdate", campaign)["status"]):
+    if state.update.is_running:
         raise FailedError(
             f"{campaign_name} is being updated; try again when this has ended, in minutes"
         )
 
-    served_arn = find_served_version_arn(campaign)
+    served_arn = state.served_version_arn
     if served_arn is None or served_arn.endswith(LATEST_VERSION_SUFFIX):
         raise FailedError(
             f"{campaign_name} is {campaign['status']} and serves {served_arn or 'nothing'}, so "
@@ -170,35 +165,48 @@ def _find_served_version(campaign: CampaignTypeDef) -> str:
 
 
 def _choose_version(
-    campaign: CampaignTypeDef,
+    campaign_arn: str,
     record: DeploymentRecord,
-    active_versions: Sequence[SolutionVersionSummaryTypeDef],
+    served_arn: str,
+    choices: Sequence[SolutionVersion],
     to: str | None,
 ) -> str:
-    """Return the ARN of the version named `to`, or of the campaign's good version by default."""
-    active_arns = [version["solutionVersionArn"] for version in active_versions]
+    """Return the ARN of the version named `to`, or of the campaign's good version by default.
+
+    Raises:
+        OperatorError: `to` isn't an ACTIVE version of the campaign's solution.
+        FailedError: the campaign already serves `to`, or has no good version to go back to.
+    """
+    campaign_name = short_name(campaign_arn)
     if to is None:
-        return _find_good_version(campaign, record, active_arns)
-    return _find_named_version(campaign, to, active_arns)
+        return _find_good_version(campaign_name, record, served_arn, choices)
+
+    if is_named(served_arn, to):
+        raise FailedError(f"{campaign_name} serves {short_name(served_arn)} already")
+    for version in choices:
+        if is_named(version.arn, to):
+            return version.arn
+
+    solution_name = short_name(served_arn).partition("/")[0]
+    raise OperatorError(f"{to!r} is not an ACTIVE version of {solution_name}")
 
 
 def _find_good_version(
-    campaign: CampaignTypeDef, record: DeploymentRecord, active_arns: Sequence[str]
+    campaign_name: str,
+    record: DeploymentRecord,
+    served_arn: str,
+    choices: Sequence[SolutionVersion],
 ) -> str:
     """Return the ARN of the last good version besides the one that the campaign serves.
 
-    Raises FailedError if the campaign's tags don't name such a version, or if the version is no
-    longer ACTIVE.
+    Raises FailedError if the campaign's tags don't name such a version, or if it isn't ACTIVE.
     """
-    campaign_name = short_name(campaign["campaignArn"])
-    served_arn = campaign["solutionVersionArn"]
-
     good_arn = record.find_rollback_target_arn(served_arn)
     if good_arn is None:
         raise FailedError(
             f"no run has noted what {campaign_name} served before {short_name(served_arn)}"
         )
-    if good_arn not in active_arns:
+    if good_arn not in [version.arn for version in choices]:
         raise FailedError(
             f"{short_name(good_arn)}, which {campaign_name} served before, is no ACTIVE version "
             "any more"
@@ -206,53 +214,24 @@ def _find_good_version(
     return good_arn
 
 
-def _find_named_version(campaign: CampaignTypeDef, name: str, active_arns: Sequence[str]) -> str:
-    """Return the ARN of the ACTIVE version with this name, which may also be an ID or an ARN.
-
-    Raises:
-        OperatorError: no ACTIVE version has this name.
-        FailedError: the campaign already serves the version.
-    """
-    served_arn = campaign["solutionVersionArn"]
-    for version_arn in active_arns:
-        if not is_named(version_arn, name):
-            continue
-        if version_arn == served_arn:
-            campaign_name = short_name(campaign["campaignArn"])
-            raise FailedError(f"{campaign_name} serves {short_name(served_arn)} already")
-        return version_arn
-
-    solution_name = short_name(served_arn).partition("/")[0]
-    raise OperatorError(f"{name!r} is not an ACTIVE version of {solution_name}")
-
-
 def _build_hint(
-    target: Target,
-    active_versions: Sequence[SolutionVersionSummaryTypeDef],
-    served_arn: str,
-    metric: str,
-    record: DeploymentRecord,
+    target: Target, choices: Sequence[SolutionVersion], metric: str, record: DeploymentRecord
 ) -> str:
     """Build a hint that lists the versions to choose from, or says how to train another one."""
-    versions = [
-        version for version in active_versions if version["solutionVersionArn"] != served_arn
-    ]
-    if not versions:
+    if not choices:
         train = target.command("start", "--skip-import", "--force")
         return f"no other version is ACTIVE, so train one: `{train}`"
 
     lines = ["choose a version with --to:"]
-    for version in versions[:SHOWN_VERSIONS]:
-        version_arn = version["solutionVersionArn"]
-        details = [f"trained {format_time(version['creationDateTime'])} UTC"]
+    for version in choices[:SHOWN_VERSIONS]:
+        details = [f"trained {format_time(version.created_at)} UTC"]
         # A rollback is urgent, so list the version even if we can't read its metric.
-        with suppress(*AWS_ERRORS):
-            metrics = read_metrics(target.access.personalize, version_arn)
-            if metric in metrics:
-                details.append(f"{format_metric_name(metric)} {metrics[metric]:.4f}")
-        if version_arn == record.blocked_version_arn:
+        with suppress(*AWS_ERRORS, KeyError):
+            value = read_metrics(target.access.personalize, version.arn)[metric]
+            details.append(f"{format_metric_name(metric)} {value:.4f}")
+        if version.arn == record.blocked_version_arn:
             details.append("rolled back before")
-        lines.append(f"{short_name(version_arn)}: {', '.join(details)}")
+        lines.append(f"{short_name(version.arn)}: {', '.join(details)}")
     return "\n  ".join(lines)
 
 
@@ -260,7 +239,7 @@ def _choose_blocked_version(
     record: DeploymentRecord,
     served_arn: str,
     target_arn: str,
-    versions: Iterable[SolutionVersionSummaryTypeDef],
+    versions: Iterable[SolutionVersion],
 ) -> str:
     """Return the ARN of the version to block, usually the one that the campaign leaves.
 
@@ -269,15 +248,13 @@ def _choose_blocked_version(
     would deploy it again. But if the operator moves the campaign to the blocked version itself, or
     to a newer version, the block is lifted.
     """
-    creation_times = {
-        version["solutionVersionArn"]: version["creationDateTime"] for version in versions
-    }
-    blocked_arn = record.blocked_version_arn
-    if blocked_arn is None or blocked_arn not in creation_times:
-        return served_arn
-    if creation_times[blocked_arn] <= creation_times[target_arn]:
-        return served_arn
-    return max(served_arn, blocked_arn, key=lambda arn: creation_times[arn])
+    # The versions are sorted, newest first.
+    for version in versions:
+        if version.arn == target_arn:
+            break
+        if version.arn in (served_arn, record.blocked_version_arn):
+            return version.arn
+    return served_arn
 
 
 def _print_move(target: Target, move: Move) -> None:
@@ -286,13 +263,13 @@ def _print_move(target: Target, move: Move) -> None:
     target_name = short_name(move.target_arn)
     print_message(f"{move.campaign_name} serves {served_name} and moves to {target_name}")
 
-    if move.record.blocked_version_arn == move.target_arn:
+    if move.state.record.blocked_version_arn == move.target_arn:
         print_message(f"warning: it was rolled back from {target_name} before")
     warning = build_deletion_warning(target.access.personalize, move.target_arn)
     if warning:
         print_message(f"warning: {warning}")
-    if move.pin:
-        print_message(f"{move.campaign_name} is {move.pin}, and stays pinned")
+    if move.state.pin:
+        print_message(f"{move.campaign_name} is {move.state.pin}, and stays pinned")
 
     for execution in list_running_executions(target):
         run_id = find_run_id(target, execution)
@@ -311,7 +288,7 @@ def start_move(target: Target, move: Move) -> None:
     client = target.access.personalize
     client.update_campaign(**build_update_request(move.campaign, move.target_arn))
 
-    previous_arn = move.record.previous_good_version_arn
+    previous_arn = move.state.record.previous_good_version_arn
     if previous_arn == move.target_arn:
         previous_arn = None
     record = DeploymentRecord(
@@ -345,21 +322,13 @@ def _wait_for_update(target: Target, move: Move) -> None:
         if find_served_version_arn(campaign) == move.target_arn:
             return
 
-        _raise_if_failed(campaign, move)
+        failure = campaign.get("latestCampaignUpdate", {}).get("failureReason")
+        if failure:
+            served_name = short_name(move.served_arn)
+            raise FailedError(
+                f"the update failed: {failure}; {move.campaign_name} still serves {served_name}"
+            )
         clock.sleep(POLL_SECONDS)
 
     target_name = short_name(move.target_arn)
     raise FailedError(f"{move.campaign_name} does not serve {target_name} yet; check again later")
-
-
-def _raise_if_failed(campaign: CampaignTypeDef, move: Move) -> None:
-    """Raise FailedError if the campaign's latest update failed."""
-    update = campaign.get("latestCampaignUpdate")
-    if update is None or is_running(update["status"]) or is_active(update["status"]):
-        return
-
-    reason = update.get("failureReason", update["status"])
-    served_name = short_name(move.served_arn)
-    raise FailedError(
-        f"the update failed: {reason}; {move.campaign_name} still serves {served_name}"
-    )

@@ -10,9 +10,8 @@ from functions.common.formatting import (
     format_time,
 )
 from functions.constants import STOPPED_ERROR
-from functions.personalize.statuses import is_running, is_stopping
 from functions.personalize.tags import RUN_TAG, read_tags
-from functions.personalize.trainings import describe_version, list_versions, stop_training
+from functions.personalize.trainings import find_version, list_untagged_versions, stop_training
 from retrain.account.errors import FailedError, OperatorError
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
@@ -21,10 +20,9 @@ from retrain.names import short_name
 from retrain.options import JsonOption, RunOption, YesOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
-    from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
-
+    from functions.rules.versions import SolutionVersion
     from retrain.look.runs import Execution
 
 
@@ -45,14 +43,13 @@ def stop(
     """
     execution = _find_running_execution(target, run)
     run_id = find_run_id(target, execution)
-    trainings = _list_trainings(target, run_id)
-    _print_losses(run_id, execution, trainings)
+    _print_losses(run_id, execution, _list_trainings(target, run_id))
     confirm("Stop it?", "nothing was stopped", yes=yes)
 
-    stopped_arns = _stop_trainings(target, trainings)
+    stopped_arns = _stop_trainings(target, run_id)
     status = _stop_execution(target, execution)
     # A Lambda function that was still running may have started another training meanwhile.
-    stopped_arns += _stop_trainings(target, _list_trainings(target, run_id))
+    stopped_arns += _stop_trainings(target, run_id)
 
     if as_json:
         print_json(
@@ -93,45 +90,37 @@ def _find_running_execution(target: Target, run: str | None) -> Execution:
     return executions[0]
 
 
-def _list_trainings(target: Target, run_id: str) -> list[SolutionVersionTypeDef]:
+def _list_trainings(target: Target, run_id: str) -> list[SolutionVersion]:
     """List the versions that a run is training, except those that are being stopped already."""
     client = target.access.personalize
     trainings = []
-    for version_arn in _list_running_versions(target):
-        if read_tags(client, version_arn).get(RUN_TAG) != run_id:
-            continue
+    for solution in target.settings["solutions"]:
+        for version in list_untagged_versions(client, solution["solutionArn"]):
+            # Only read the tags of the few versions that may be the run's.
+            if not version.is_running or read_tags(client, version.arn).get(RUN_TAG) != run_id:
+                continue
 
-        # ListSolutionVersions may be 90 seconds out of date, so read the current status.
-        version = describe_version(client, version_arn)
-        if is_running(version["status"]) and not is_stopping(version["status"]):
-            trainings.append(version)
+            # ListSolutionVersions may be 90 seconds out of date, so read the current status.
+            current = find_version(client, version.arn)
+            if current and current.is_running and not current.is_stopping:
+                trainings.append(current)
     return trainings
 
 
-def _list_running_versions(target: Target) -> Iterator[str]:
-    """Yield the ARNs of all versions that are being trained, no matter by which run."""
-    for solution in target.settings["solutions"]:
-        for version in list_versions(target.access.personalize, solution["solutionArn"]):
-            if is_running(version["status"]):
-                yield version["solutionVersionArn"]
-
-
-def _print_losses(
-    run_id: str, execution: Execution, trainings: Iterable[SolutionVersionTypeDef]
-) -> None:
+def _print_losses(run_id: str, execution: Execution, trainings: Sequence[SolutionVersion]) -> None:
     """Print how long the run and its trainings have been running, because that work is lost."""
     print_message(f"{run_id} has been running since {format_time(execution.started_at)} UTC.")
     for version in trainings:
-        age_seconds = (clock.now() - version["creationDateTime"]).total_seconds()
+        age_seconds = (clock.now() - version.created_at).total_seconds()
         print_message(
-            f"You lose its training {short_name(version['solutionVersionArn'])} after "
+            f"You lose its training {short_name(version.arn)} after "
             f"{format_duration(age_seconds)}, and pay for it."
         )
 
 
-def _stop_trainings(target: Target, trainings: Iterable[SolutionVersionTypeDef]) -> list[str]:
-    """Stop trainings, and return the ARNs of their versions."""
-    version_arns = [version["solutionVersionArn"] for version in trainings]
+def _stop_trainings(target: Target, run_id: str) -> list[str]:
+    """Stop the trainings of a run, and return the ARNs of their versions."""
+    version_arns = [version.arn for version in _list_trainings(target, run_id)]
     for version_arn in version_arns:
         stop_training(target.access.personalize, version_arn)
     return version_arns

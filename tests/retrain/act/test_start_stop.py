@@ -85,9 +85,11 @@ def test_a_training_that_begins_while_the_run_is_stopped_is_stopped_too():
     with account() as prod:
         prod.retrain("start")
         prod.pipeline.sleep(IN_TRAINING)
-        # The first list does not have the training yet.
-        answers = [[], DEFAULT]
-        with patch.object(stop, "list_versions", wraps=stop.list_versions, side_effect=answers):
+        # The first two lists do not have the training yet.
+        answers = [[], [], DEFAULT]
+        with patch.object(
+            stop, "list_untagged_versions", wraps=stop.list_untagged_versions, side_effect=answers
+        ):
             document = prod.retrain("stop --yes --json").document
 
         assert document["stoppedVersions"] == prod.pipeline.versions()[1:]
