@@ -60,7 +60,7 @@ def rehearse(
 
     For example: retrain rehearse --stack prod --scenario worse-model
 
-    The schedule starts the run, or the command does if the stack is paused.
+    The schedule starts the run, even if the stack is paused.
 
     Each scenario starts another run. The others are played even if one ends badly.
 

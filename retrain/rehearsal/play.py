@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from emulator import Emulator, EmulatorError
 from emulator.deployer.program import deploy
 from functions.bake_alarms import list_alarm_names
 from functions.personalize.campaigns import UNSET_VALUE
 from functions.personalize.tags import BAKE_TAG, read_tags
 from retrain.account.access import Access
-from retrain.account.errors import EXIT_INTERRUPTED, FailedError, OperatorError
+from retrain.account.errors import EXIT_INTERRUPTED, OperatorError
 from retrain.account.output import message_console, print_progress
 from retrain.account.project_files import read_project
 from retrain.account.target import find_target
@@ -31,6 +30,7 @@ from retrain.rehearsal.scenarios import check_report, merge_reports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from emulator import Emulator
     from functions.contract import CampaignSettings
     from retrain.account.target import Target
     from retrain.look.run_view import ShownRun
@@ -74,7 +74,7 @@ class DeployedStack:
         If Personalize trains a solution, it does so after this run, and a second run judges the
         new version. Raises SystemExit if the operator interrupts a run.
         """
-        day = self._choose_day()
+        day = next(self.days)
         self._prepare(scenario, day)
 
         with self._inject_faults(scenario):
@@ -97,19 +97,19 @@ class DeployedStack:
         return any(solution.trained_by == "personalize" for solution in self.stack.args.solutions)
 
     def _play_run(self, scheduled_time: str) -> ShownRun:
-        """Play a run to its end. Raises SystemExit if the operator interrupts it."""
+        """Fire the schedule, and follow the run that it starts to its end.
+
+        Raises SystemExit if the operator interrupts the run.
+        """
         self._reset_alarms()
-        execution_arn = self._start_run(scheduled_time)
+        print_progress(f"firing the schedule for {scheduled_time}")
+        group, schedule = self.schedule_arn.split("/")[1:]
+        execution_arn = self.resources.emulator.fire(schedule, group, scheduled_time)
+
         run = self._follow_run(execution_arn)
         if run.execution.is_running:
             raise SystemExit(EXIT_INTERRUPTED)
         return run
-
-    def _choose_day(self) -> date:
-        """Choose the next run's day: the next scheduled day, or today if the stack is paused."""
-        if self.stack.args.paused:
-            return get_today()
-        return next(self.days)
 
     def _prepare(self, scenario: Scenario, day: date) -> None:
         """Bring newer data, or delete a user, if the scenario says so."""
@@ -138,25 +138,6 @@ class DeployedStack:
         finally:
             run_ended.set()
             emulator.control("DELETE", "faults")
-
-    def _start_run(self, scheduled_time: str) -> str:
-        """Fire the schedule, or start the run by hand if the stack is paused.
-
-        Returns the ARN of the run's execution.
-        """
-        if self.stack.args.paused:
-            print_progress("starting a run by hand, because the stack is paused")
-            execution = self.target.access.step_functions.start_execution(
-                stateMachineArn=self.target.state_machine_arn, input="{}"
-            )
-            return execution["executionArn"]
-
-        print_progress(f"firing the schedule for {scheduled_time}")
-        group, schedule = self.schedule_arn.split("/")[1:]
-        try:
-            return self.resources.emulator.fire(schedule, group, scheduled_time)
-        except EmulatorError as error:
-            raise FailedError(f"the schedule starts no run: {error}") from error
 
     def _follow_run(self, execution_arn: str) -> ShownRun:
         """Follow a run until it ends, and show its progress if there's a terminal."""

@@ -1,23 +1,20 @@
-"""Shows what a successful run achieved: the trials its versions passed, and recommendations."""
+"""Shows what campaigns and batch jobs recommend after a successful run."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from functions.common.formatting import format_duration, format_hours, format_list
-from functions.report.model import list_batch_job_reports, list_campaign_reports
+from functions.report.model import list_batch_job_reports
 from functions.s3.exports import split_location
 from retrain.look.lines import Line
 from retrain.names import short_name
 from retrain.rehearsal.recipes import RANKING, build_query, choose_recipe
 from retrain.rehearsal.resources import BATCH_USERS
-from retrain.rehearsal.scenarios import list_campaigns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from components.args import CampaignArgs, RetrainingPipelineArgs
     from functions.report.model import Report
     from retrain.rehearsal.data import User
     from retrain.rehearsal.resources import StackResources
@@ -26,29 +23,6 @@ SHOWN_ITEMS = 3
 """How many of the items to show that the user chose last."""
 RECOMMENDED_ITEMS = 5
 """How many recommendations to show from each campaign and for each line of a batch job."""
-
-
-def list_trial_lines(args: RetrainingPipelineArgs, report: Report) -> Iterator[Line]:
-    """Yield a line for each deployed version, which says what trials the version passed.
-
-    The line also says how long the trials take on AWS, because a rehearsal shortens them.
-    """
-    outcomes = {item["campaignArn"]: item["outcome"] for item in list_campaign_reports(report)}
-
-    for campaign in list_campaigns(args):
-        campaign_arn = str(campaign.campaign_arn)
-        trial_parts = list(_describe_trial(campaign))
-        if trial_parts and outcomes.get(campaign_arn) == "DEPLOYED":
-            yield Line(1, f"{short_name(campaign_arn)} passed", format_list(trial_parts))
-
-
-def _describe_trial(campaign: CampaignArgs) -> Iterator[str]:
-    """Yield a campaign's probe and bake, with their durations according to the stack's settings."""
-    if campaign.probe:
-        seconds = campaign.probe.minutes * 60
-        yield f"its probe ({format_duration(seconds)} on AWS)"
-    if campaign.bake:
-        yield f"its bake ({format_hours(campaign.bake.hours)} on AWS)"
 
 
 def list_recommendation_lines(resources: StackResources, report: Report) -> Iterator[Line]:

@@ -9,7 +9,7 @@ from functions.common.messages import format_message
 from functions.report.mail import format_report
 from retrain.account import output
 from retrain.look.lines import Line, print_lines
-from retrain.rehearsal.recommendations import list_recommendation_lines, list_trial_lines
+from retrain.rehearsal.recommendations import list_recommendation_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,8 +83,8 @@ def _print_report(result: Result, report: Report, deployed: DeployedStack) -> No
             Line(1, "warning", format_message(warning, options), label_style="yellow")
             for warning in report["warnings"]
         ]
-        print_lines([*warning_lines, *list_trial_lines(deployed.stack.args, report)])
-        print_lines([Line(0, ""), *list_recommendation_lines(deployed.resources, report)])
+        recommendation_lines = list_recommendation_lines(deployed.resources, report)
+        print_lines([*warning_lines, Line(0, ""), *recommendation_lines])
 
 
 def _build_check_line(check: Check) -> Line:

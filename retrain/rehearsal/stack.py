@@ -57,7 +57,10 @@ class Stack:
 
         # Turn the limit off, because a rehearsal trains several times a minute.
         config["limits"]["maxTrainingsPerMonth"] = 0
-        return {key: json.dumps(config[key]) for key in ("datasets", "solutions", "limits")}
+        # The schedule of a paused stack wouldn't start any runs.
+        config["paused"] = False
+        keys = ("datasets", "solutions", "limits", "paused")
+        return {key: json.dumps(config[key]) for key in keys}
 
 
 def _shorten_trial(campaign: dict[str, Any]) -> None:

@@ -157,20 +157,11 @@ def test_the_golden_screens_of_a_rehearsal(results, golden, capsys):
     golden("rehearse.txt", text)
 
 
-def test_a_good_rehearsal_shows_its_trials_and_its_warnings(results, project, capsys):
-    bake = {"hours": 2, "createAlarms": True}
-    project(**{"solutions[0].campaigns[0].bake": bake})
-    deployed = s.campaign_result(campaign=s.planned_campaign(campaignArn=CAMPAIGN))
-    solutions = [s.solution_result(campaigns=[deployed])]
-    warned = report(solutions=solutions, plan=s.plan(warnings=[{"text": "it is pinned"}]))
+def test_a_good_rehearsal_shows_its_warnings(results, capsys):
+    warned = report(plan=s.plan(warnings=[{"text": "it is pinned"}]))
     results[ScenarioName.HAPPY_PATH] = Result(BY_NAME[ScenarioName.HAPPY_PATH], MET, view(warned))
     code, out, _ = retrain("rehearse", capsys=capsys)
-    words = " ".join(out.split())
-
-    assert code == 0
-    assert "warning it is pinned" in words
-    passed = "movies-for-you passed its probe (10 min on AWS) and its bake (2 hours on AWS)"
-    assert passed in words
+    assert (code, "warning  it is pinned" in out) == (0, True)
 
 
 def test_a_terminal_shows_why_a_run_was_refused_and_what_rejected_a_version(
@@ -299,12 +290,8 @@ def test_emulate_prints_how_to_deploy(emulator, monkeypatch, capsys):
 
 @pytest.fixture
 def states(emulator, monkeypatch):
-    """Replace the runs that a deployed stack follows. Return the calls to Step Functions."""
-    calls = []
-    client = SimpleNamespace(
-        start_execution=lambda **request: calls.append(request) or {"executionArn": "by hand"},
-        describe_execution=lambda **request: request,
-    )
+    """Replace the runs that a deployed stack follows."""
+    client = SimpleNamespace(describe_execution=lambda **request: request)
     emulator.target.access = SimpleNamespace(step_functions=client)
 
     def write_newer_exports(day, _damage="none"):
@@ -318,11 +305,11 @@ def states(emulator, monkeypatch):
         return view(None, "FAILED", "no a")
 
     monkeypatch.setattr(play, "follow_run", follow)
-    return calls
 
 
+@pytest.mark.usefixtures("states")
 def test_each_run_of_the_schedule_belongs_to_the_next_day_and_a_fault_ends_with_its_scenario(
-    emulator, states, capsys
+    emulator, capsys
 ):
     code, out, err = retrain("rehearse", "--scenario", "bad-probe", capsys=capsys)
     assert (code, out.count("no a")) == (1, 2), "the runs have no reports"
@@ -336,16 +323,6 @@ def test_each_run_of_the_schedule_belongs_to_the_next_day_and_a_fault_ends_with_
         *(str(first), f"{first}T03:00:00Z", end),
         *(str(second), fault, f"{second}T03:00:00Z", end),
     ]
-    assert states == [], "nothing is started by hand"
-
-
-def test_a_paused_stack_is_started_by_hand_with_the_exports_of_today(
-    emulator, states, project, capsys
-):
-    project(paused=True)
-    retrain("rehearse", capsys=capsys)
-    assert emulator.requests == [str(datetime.now(UTC).date()), ("DELETE", "faults")]
-    assert states[0] == {"stateMachineArn": STATE_MACHINE, "input": "{}"}
 
 
 @pytest.mark.usefixtures("states")

@@ -37,13 +37,14 @@ def test_a_rehearsal_has_short_probes_and_bakes_old_events_and_no_filters_themes
         "solutions[0].batchJobs": [{**kept, **named}],
         "datasets.interactions.maxEventAge": "3 days",
         "limits": {"maxTrainingsPerMonth": 3, "maxImportHours": 5},
+        "paused": True,
     }
     project(**options)
     with open_stack("dev", None) as stack:
         read_project(stack.folder, "dev", stack.overrides)
         rehearsed = {key: json.loads(value) for key, value in stack.overrides.items()}
 
-    assert list(rehearsed) == ["datasets", "solutions", "limits"]
+    assert list(rehearsed) == ["datasets", "solutions", "limits", "paused"]
     interactions = rehearsed["datasets"]["interactions"]
     assert interactions.items() >= CONFIG["datasets"]["interactions"].items()
     assert "maxEventAge" not in interactions
@@ -59,6 +60,7 @@ def test_a_rehearsal_has_short_probes_and_bakes_old_events_and_no_filters_themes
 
     limits = rehearsed["limits"]
     assert (limits["maxTrainingsPerMonth"], limits["maxImportHours"]) == (0, 5)
+    assert rehearsed["paused"] is False, "the schedule has to start the runs"
     assert stack.args.limits.max_trainings_per_month == 3, "the settings of the file are checked"
 
 
