@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Container, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
@@ -67,7 +67,9 @@ def main(arguments: Sequence[str]) -> int:
     """
     command_name = _find_command(arguments)
     try:
-        exit_code = _run(arguments, command_name)
+        return _run(arguments, command_name)
+    except BrokenPipeError:
+        pass
     except SystemExit as error:
         if not error.code:
             # Typer printed completions, or installed its completion script.
@@ -76,16 +78,10 @@ def main(arguments: Sequence[str]) -> int:
             # Ctrl-C or another signal interrupted the command.
             _print_interruption(command_name)
             raise
-        # Typer and Rich exit with this code if the program that reads our output has ended.
-        exit_code = EXIT_CLOSED_OUTPUT
-    except BrokenPipeError:
-        exit_code = EXIT_CLOSED_OUTPUT
 
-    for stream in (sys.stdout, sys.stderr):
-        # A stream is None if the shell closed it before Python started.
-        if stream:
-            exit_code = _flush(stream) or exit_code
-    return exit_code
+    # The program that reads our output has ended. In that case, Rich exits with EXIT_FAILED.
+    _discard_output()
+    return EXIT_CLOSED_OUTPUT
 
 
 def _find_command(arguments: Sequence[str]) -> str | None:
@@ -115,6 +111,10 @@ def _run(arguments: Sequence[str], command_name: str | None) -> int:
         exit_code: int | None = program(
             list(arguments) or ["--help"], prog_name=PROGRAM_NAME, standalone_mode=False
         )
+        # Python would only flush the buffer on exit, when it's too late to handle an error. If the
+        # shell closed the stream before Python started, there is none.
+        if sys.stdout:
+            sys.stdout.flush()
     except BrokenPipeError:
         raise
     except (typer.TyperException, OperatorError, *AWS_ERRORS, OSError) as error:
@@ -189,21 +189,10 @@ def _explain_usage_error(error: typer.TyperException, command_name: str | None) 
     return OperatorError(message)
 
 
-def _flush(stream: TextIO) -> int:
-    """Flush a stream. Return 0 if that works, or else the exit code for the error."""
-    try:
-        stream.flush()
-    except OSError as error:
-        # Redirect the stream, so that its buffer is discarded. Otherwise, Python would try to flush
-        # it again on exit, and print another error.
-        with Path(os.devnull).open("wb") as devnull:
-            os.dup2(devnull.fileno(), stream.fileno())
-        if isinstance(error, BrokenPipeError):
-            return EXIT_CLOSED_OUTPUT
-
-        print_message(f"{error}; check where the output goes")
-        return EXIT_FAILED
-    return 0
+def _discard_output() -> None:
+    """Redirect stdout, so that Python doesn't print an error when it flushes the buffer on exit."""
+    with Path(os.devnull).open("wb") as devnull:
+        os.dup2(devnull.fileno(), sys.stdout.fileno())
 
 
 def _print_version(is_requested: bool) -> None:  # noqa: FBT001  # Typer passes the option's value

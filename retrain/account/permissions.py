@@ -7,7 +7,8 @@ Each permission applies to a *kind of resource*, such as `campaigns`. For a give
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from components import iam
 from components.function_configs import FUNCTION_CONFIGS
@@ -107,15 +108,14 @@ def merge_grants(*all_grants: Grants) -> dict[str, list[str]]:
 
 def _collect_grants(command: str) -> dict[str, list[str]]:
     """Collect the grants that a command needs, most of which are in PERMISSION_TABLE."""
-    row_grants: list[Grants] = [
+    grants: list[Grants] = [
         {kind: actions.split()}
         for kind, actions, commands in PERMISSION_TABLE
         if command in commands.split()
     ]
     if command in ("plan", "doctor"):
-        row_grants.append(PLANNING_GRANTS)
-
-    return merge_grants(*row_grants)
+        grants.append(PLANNING_GRANTS)
+    return merge_grants(*grants)
 
 
 GRANTS_BY_COMMAND: Mapping[str, Grants] = {
@@ -148,14 +148,13 @@ def build_policy_document(
 def map_s3_actions_to_arns(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     """Map each S3 action to the ARNs on which Personalize needs it, for imports and batch jobs."""
     settings = pipeline.settings
-    batch_jobs = [job for solution in settings["solutions"] for job in solution["batchJobs"]]
     exports = [dataset["dataLocation"] for dataset in settings["datasets"]]
+    batch_jobs = [job for solution in settings["solutions"] for job in solution["batchJobs"]]
+    batch_inputs = [job["input"] for job in batch_jobs]
+    batch_outputs = [job["output"] for job in batch_jobs]
 
-    read_locations = [*exports, *(job["input"] for job in batch_jobs)]
-    write_locations = [job["output"] for job in batch_jobs]
-    return iam.map_s3_actions_to_arns(
-        pipeline.environment.partition, read_locations, write_locations
-    )
+    partition = pipeline.environment.partition
+    return iam.map_s3_actions_to_arns(partition, [*exports, *batch_inputs], batch_outputs)
 
 
 def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
@@ -164,27 +163,29 @@ def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
     Before the first deployment, the names of new resources end with a wildcard, because we don't
     know yet which random characters Pulumi will append to them.
     """
-    environment = pipeline.environment
-    name_prefix = f"retraining-{pipeline.stack}"
-    machine_name = f"{name_prefix}-*"
-    if pipeline.target is not None:
+    if pipeline.target is None:
+        name_prefix = f"retraining-{pipeline.stack}"
+        machine_name = f"{name_prefix}-*"
+    else:
         name_prefix = pipeline_name(pipeline.target.settings)
         machine_name = pipeline.target.name
 
-    arns_from_settings = iam.list_resource_arns(
-        cast("Mapping[str, Any]", pipeline.settings),
-        environment,
+    settings: Any = pipeline.settings
+    arns_in_settings: Any = iam.list_resource_arns(
+        settings,
+        pipeline.environment,
         unique_name=machine_name,
         kms_key_arn=None,
         data_kms_key_arn=pipeline.data_key_arn,
     )
-    key_arns = {pipeline.data_key_arn, pipeline.log_key_arn}
+    arn_patterns = _build_arn_patterns(pipeline.environment, name_prefix)
+    key_arns = {pipeline.data_key_arn, pipeline.log_key_arn} - {None}
     return {
-        **cast("Mapping[str, list[str]]", arns_from_settings),
-        **_build_arn_patterns(environment, name_prefix),
-        "topic": [pipeline.topic_arn or iam.build_arn(environment, "sns", f"{name_prefix}-*")],
+        **arns_in_settings,
+        **arn_patterns,
+        "topic": [pipeline.topic_arn or arn_patterns["topic"][0]],
         "Personalize buckets": map_s3_actions_to_arns(pipeline)["s3:ListBucket"],
-        "checked keys": sorted(filter(None, key_arns)),
+        "checked keys": sorted(key_arns),
     }
 
 
@@ -194,15 +195,17 @@ def _build_arn_patterns(environment: Environment, name_prefix: str) -> dict[str,
     The patterns for policies, roles and users match any name, because `doctor` also examines roles
     that the settings name, such as the import role.
     """
-    partition = environment.partition
+    build_arn = partial(iam.build_arn, environment)
+    iam_arn = f"arn:{environment.partition}:iam::"
     account = environment.account
     return {
-        "alarms": [iam.build_arn(environment, "cloudwatch", f"alarm:{name_prefix}-*")],
-        "functions": [iam.build_arn(environment, "lambda", f"function:{name_prefix}-*")],
-        "queues": [iam.build_arn(environment, "sqs", f"{name_prefix}-*")],
-        "event rules": [iam.build_arn(environment, "events", f"rule/{name_prefix}-*")],
+        "alarms": [build_arn("cloudwatch", f"alarm:{name_prefix}-*")],
+        "functions": [build_arn("lambda", f"function:{name_prefix}-*")],
+        "queues": [build_arn("sqs", f"{name_prefix}-*")],
+        "topic": [build_arn("sns", f"{name_prefix}-*")],
+        "event rules": [build_arn("events", f"rule/{name_prefix}-*")],
         # UpdateSchedule passes the schedule's role again, so it needs iam:PassRole.
-        "schedule's role": [f"arn:{partition}:iam::{account}:role/{name_prefix}-schedule-*"],
-        "IAM policies": [f"arn:{partition}:iam::{owner}:policy/*" for owner in (account, "aws")],
-        "IAM principals": [f"arn:{partition}:iam::{account}:{kind}/*" for kind in ("role", "user")],
+        "schedule's role": [f"{iam_arn}{account}:role/{name_prefix}-schedule-*"],
+        "IAM policies": [f"{iam_arn}{account}:policy/*", f"{iam_arn}aws:policy/*"],
+        "IAM principals": [f"{iam_arn}{account}:role/*", f"{iam_arn}{account}:user/*"],
     }

@@ -47,25 +47,28 @@ def choose_recipe(solution: SolutionArgs) -> str:
 
 def _supports(recipe: Recipe, config: Mapping[str, Any]) -> bool:
     """Return True if a recipe supports everything that a solution's config uses."""
-    used_features = _collect_used_settings(config) & FEATURES
-    if not used_features <= {*recipe.features}:
+    if not _list_used_features(config) <= {*recipe.features}:
         return False
-
     if config["batchJobs"] and not recipe.batch_line_keys:
         return False
-    if any(recipe.lacks_metric(rule["metric"]) for rule in config["qualityGate"]):
-        return False
 
-    probes = [campaign["probe"] for campaign in config["campaigns"] if "probe" in campaign]
-    return all(recipe.accepts_request_keys(REQUEST_KEYS & probe.keys()) for probe in probes)
+    for rule in config["qualityGate"]:
+        if recipe.lacks_metric(rule["metric"]):
+            return False
+    for campaign in config["campaigns"]:
+        if "probe" in campaign and not recipe.accepts_request_keys(
+            REQUEST_KEYS & campaign["probe"].keys()
+        ):
+            return False
+    return True
 
 
-def _collect_used_settings(config: Mapping[str, Any]) -> set[str]:
-    """Collect the training mode and the batch job keys that a config uses, named as in FEATURES."""
+def _list_used_features(config: Mapping[str, Any]) -> set[str]:
+    """List the settings that a config uses and only some recipes support, named as in FEATURES."""
     used_settings = {f"trainingMode {config['trainingMode']}"}
     for batch_job in config["batchJobs"]:
         used_settings.update(batch_job)
-    return used_settings
+    return used_settings & FEATURES
 
 
 def build_query(user: User, recipe_name: str) -> dict[str, Any]:
