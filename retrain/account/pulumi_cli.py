@@ -87,7 +87,7 @@ def describe_stack(stack: str) -> str:
 
 def read_outputs(stack: str) -> Mapping[str, object]:
     """Read the outputs of a stack, which are empty before the first deployment."""
-    return _read_json("stack", "output", "--json", stack=stack, hint=MACHINE_ARN_HINT)
+    return _read_json("stack", "output", "--json", stack=stack)
 
 
 def read_resolved_config(stack: str) -> dict[str, object]:
@@ -101,12 +101,9 @@ def read_resolved_config(stack: str) -> dict[str, object]:
         hint="or copy the values of the environment into the stack's file",
     )
 
-    config: dict[str, object] = {}
-    for key, entry in entries.items():
-        config[key] = entry["value"]
-        if entry["secret"]:
-            config[key] = {"secure": ""}
-    return config
+    return {
+        key: {"secure": ""} if entry["secret"] else entry["value"] for key, entry in entries.items()
+    }
 
 
 def preview(stack: str, *, refresh: bool, env: Mapping[str, str]) -> dict[str, Any]:
@@ -128,7 +125,7 @@ def preview(stack: str, *, refresh: bool, env: Mapping[str, str]) -> dict[str, A
         stack=stack,
         hint="or see what `pulumi preview --refresh` says",
         timeout=PREVIEW_TIMEOUT,
-        env=env,
+        env={**os.environ, **env},
     )
     document = _parse_json_output(completed)
     if document is not None:
@@ -142,17 +139,17 @@ def preview(stack: str, *, refresh: bool, env: Mapping[str, str]) -> dict[str, A
 
 def read_state(stack: str) -> dict[str, Any]:
     """Read the state of a stack: its resources, as they were after the last Pulumi operation."""
-    exported = _read_json("stack", "export", stack=stack, hint=MACHINE_ARN_HINT)
+    exported = _read_json("stack", "export", stack=stack)
     deployment: dict[str, Any] = exported["deployment"]
     return deployment
 
 
-def _read_json(*command: str, stack: str, hint: str) -> dict[str, Any]:
+def _read_json(*command: str, stack: str, hint: str = MACHINE_ARN_HINT) -> dict[str, Any]:
     """Run a Pulumi command that reads a stack, and parse its JSON output.
 
     Raises OperatorError if the command fails, or if its output isn't JSON.
     """
-    completed = _run_pulumi(*command, stack=stack, hint=hint, timeout=READ_TIMEOUT, env={})
+    completed = _run_pulumi(*command, stack=stack, hint=hint, timeout=READ_TIMEOUT)
     document = _parse_json_output(completed)
     if completed.returncode == 0 and document is not None:
         return document
@@ -183,9 +180,9 @@ def _explain_unknown_stack(stack: str) -> OperatorError:
 def _run_pulumi(
     *command: str,
     stack: str,
-    hint: str,
+    hint: str = MACHINE_ARN_HINT,
     timeout: float,
-    env: Mapping[str, str],
+    env: Mapping[str, str] = os.environ,
 ) -> subprocess.CompletedProcess[str]:
     """Run a Pulumi command on a stack, and capture its output, whatever its exit code.
 
@@ -199,7 +196,7 @@ def _run_pulumi(
         return subprocess.run(  # noqa: S603  # the Pulumi CLI on the PATH
             [pulumi, *command, *options],
             cwd=PROJECT_DIR,
-            env={**os.environ, **env},
+            env=env,
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -63,11 +63,12 @@ def approve(
         for warning in _list_warnings(target, candidate, deployments):
             print_message(f"warning: {warning}")
 
-    verb = "Never deploy" if refuse else "Deploy"
-    confirm(f"{verb} {short_name(candidate.arn)}?", "nothing was changed", yes=yes)
+    name = short_name(candidate.arn)
     if refuse:
+        confirm(f"Never deploy {name}?", "nothing was changed", yes=yes)
         _refuse_version(target, candidate, as_json=as_json)
     else:
+        confirm(f"Deploy {name}?", "nothing was changed", yes=yes)
         _approve_version(target, candidate, as_json=as_json)
     return 0
 

@@ -23,7 +23,7 @@ from retrain.rehearsal.data import read_records
 from retrain.rehearsal.recipes import POPULARITY, build_query, choose_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
 
@@ -122,7 +122,6 @@ class StackResources:
         print_progress("creating the dataset group and its datasets")
         self._create_roles()
         self._create_permissions_boundary()
-        self._create_dataset_group()
         self._create_datasets()
         if self.streams_interactions:
             self._create_event_tracker()
@@ -132,8 +131,7 @@ class StackResources:
 
         if self.args.solutions:
             print_progress("training the first solution versions, and creating the campaigns")
-            self._create_solutions()
-            self._create_campaigns()
+            self._create_campaigns(self._create_solutions())
 
     def write_newer_exports(self, day: date, damage: Damage = "none") -> None:
         """Upload another export of each dataset to where a run on that day looks for it.
@@ -290,95 +288,96 @@ class StackResources:
 
     # Personalize
 
-    def _create_dataset_group(self) -> None:
-        """Create the dataset group, and wait until it's ACTIVE."""
-        self.personalize.create_dataset_group(name=self.group_name)
-        self._wait_until_active("dataset_group", [self.group_arn])
-
     def _create_datasets(self) -> None:
-        """Create a schema and a dataset for each type, and wait until the datasets are ACTIVE."""
-        dataset_arns = []
+        """Create the dataset group, and in it a schema and a dataset for each type."""
+        self._create("dataset_group", [{"name": self.group_name}])
+
+        requests = []
         for dataset_type in self.datasets:
             name = self._build_name(dataset_type)
-            schema = self.personalize.create_schema(
-                name=name, schema=self.data.schemas[dataset_type]
+            schema = self.data.schemas[dataset_type]
+            schema_arn = self.personalize.create_schema(name=name, schema=schema)["schemaArn"]
+            requests.append(
+                {
+                    "name": name,
+                    "schemaArn": schema_arn,
+                    "datasetGroupArn": self.group_arn,
+                    "datasetType": dataset_type.title(),
+                }
             )
-            dataset = self.personalize.create_dataset(
-                name=name,
-                schemaArn=schema["schemaArn"],
-                datasetGroupArn=self.group_arn,
-                datasetType=dataset_type.title(),
-            )
-            dataset_arns.append(dataset["datasetArn"])
-
-        self._wait_until_active("dataset", dataset_arns)
+        self._create("dataset", requests)
 
     def _create_event_tracker(self) -> None:
         """Create an event tracker, which receives interactions that the stack doesn't import."""
-        tracker = self.personalize.create_event_tracker(
-            name=self._build_name("rehearsal"), datasetGroupArn=self.group_arn
-        )
-        self._wait_until_active("event_tracker", [tracker["eventTrackerArn"]])
-        self._tracking_id = tracker["trackingId"]
+        request = {"name": self._build_name("rehearsal"), "datasetGroupArn": self.group_arn}
+        (tracker_arn,) = self._create("event_tracker", [request])
+        response = self.personalize.describe_event_tracker(eventTrackerArn=tracker_arn)
+        self._tracking_id = response["eventTracker"]["trackingId"]
 
     def _import(self, day: date) -> None:
-        """Import the exports of a day, and wait until all import jobs are ACTIVE."""
-        job_arns = []
-        for dataset_type, dataset in self.datasets.items():
-            job = self.personalize.create_dataset_import_job(
-                jobName=self._build_name(f"first-{dataset_type}"),
-                datasetArn=str(dataset.dataset_arn),
-                dataSource={"dataLocation": _insert_day(dataset.data_location, day)},
-                roleArn=self.import_role_arn,
-                importMode="FULL",
-            )
-            job_arns.append(job["datasetImportJobArn"])
+        """Import the exports of a day."""
+        requests = [
+            {
+                "jobName": self._build_name(f"first-{dataset_type}"),
+                "datasetArn": str(dataset.dataset_arn),
+                "dataSource": {"dataLocation": _insert_day(dataset.data_location, day)},
+                "roleArn": self.import_role_arn,
+                "importMode": "FULL",
+            }
+            for dataset_type, dataset in self.datasets.items()
+        ]
+        self._create("dataset_import_job", requests)
 
-        self._wait_until_active("dataset_import_job", job_arns)
+    def _create_solutions(self) -> list[str]:
+        """Create the solutions, train a version of each, and return the versions' ARNs."""
+        requests = [
+            {
+                "name": short_name(str(solution.solution_arn)),
+                "datasetGroupArn": self.group_arn,
+                "recipeArn": f"{RECIPE_ARN_PREFIX}{self._choose_recipe(solution)}",
+                "performAutoTraining": solution.trained_by == "personalize",
+            }
+            for solution in self.args.solutions
+        ]
+        solution_arns = self._create("solution", requests)
 
-    def _create_solutions(self) -> None:
-        """Create the solutions, and wait until they're ACTIVE.
+        trainings = [{"solutionArn": arn, "trainingMode": "FULL"} for arn in solution_arns]
+        return self._create("solution_version", trainings)
 
-        A solution that a quality gate names in `relativeTo` is a baseline, so it gets POPULARITY.
+    def _choose_recipe(self, solution: SolutionArgs) -> str:
+        """Choose a recipe for a solution.
+
+        If a quality gate names the solution in `relativeTo`, it's a baseline and gets POPULARITY.
         """
-        rules = [rule for solution in self.args.solutions for rule in solution.quality_gate]
-        baseline_arns = [rule.relative_to for rule in rules]
+        for other_solution in self.args.solutions:
+            for rule in other_solution.quality_gate:
+                if rule.relative_to == solution.solution_arn:
+                    return POPULARITY
+        return choose_recipe(solution)
 
-        solution_arns = []
-        for solution in self.args.solutions:
-            recipe_name = choose_recipe(solution)
-            if solution.solution_arn in baseline_arns:
-                recipe_name = POPULARITY
-            response = self.personalize.create_solution(
-                name=short_name(str(solution.solution_arn)),
-                datasetGroupArn=self.group_arn,
-                recipeArn=f"{RECIPE_ARN_PREFIX}{recipe_name}",
-                performAutoTraining=solution.trained_by == "personalize",
-            )
-            solution_arns.append(response["solutionArn"])
+    def _create_campaigns(self, version_arns: Sequence[str]) -> None:
+        """Create all campaigns, each of which serves the version of its solution."""
+        requests = [
+            {
+                "name": short_name(str(campaign.campaign_arn)),
+                "solutionVersionArn": version_arn,
+                "minProvisionedTPS": 1,
+            }
+            for solution, version_arn in zip(self.args.solutions, version_arns, strict=True)
+            for campaign in solution.campaigns
+        ]
+        self._create("campaign", requests)
 
-        self._wait_until_active("solution", solution_arns)
+    def _create(self, resource_type: str, requests: Iterable[Mapping[str, object]]) -> list[str]:
+        """Create resources of one type, for example `solution_version`, and return their ARNs.
 
-    def _create_campaigns(self) -> None:
-        """Train a version of each solution, and create the campaigns that serve it."""
-        version_arns = []
-        for solution in self.args.solutions:
-            version = self.personalize.create_solution_version(
-                solutionArn=str(solution.solution_arn), trainingMode="FULL"
-            )
-            version_arns.append(version["solutionVersionArn"])
-        self._wait_until_active("solution_version", version_arns)
-
-        campaign_arns = []
-        for solution, version_arn in zip(self.args.solutions, version_arns, strict=True):
-            for campaign in solution.campaigns:
-                response = self.personalize.create_campaign(
-                    name=short_name(str(campaign.campaign_arn)),
-                    solutionVersionArn=version_arn,
-                    minProvisionedTPS=1,
-                )
-                campaign_arns.append(response["campaignArn"])
-        self._wait_until_active("campaign", campaign_arns)
+        Only returns when all of them are ACTIVE. Raises OperatorError if one of them fails.
+        """
+        create = getattr(self.personalize, f"create_{resource_type}")
+        arn_key = f"{to_camel_case(resource_type)}Arn"
+        arns = [create(**request)[arn_key] for request in requests]
+        self._wait_until_active(resource_type, arns)
+        return arns
 
     def _wait_until_active(self, resource_type: str, arns: Iterable[str]) -> None:
         """Poll resources of one type, for example `solution_version`, until all are ACTIVE.

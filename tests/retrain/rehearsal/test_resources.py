@@ -103,6 +103,7 @@ def test_a_stack_without_interactions_gets_an_export_of_interactions():
 def test_a_resource_that_fails_is_an_error():
     aws = resources_of(MOVIES.with_datasets("interactions"))
     resource = {"status": "CREATE FAILED", "failureReason": "no rows"}
+    aws.personalize.create_dataset_group.return_value = {"datasetGroupArn": aws.group_arn}
     aws.personalize.describe_dataset_group.return_value = {"datasetGroup": resource}
     with pytest.raises(OperatorError) as caught:
         aws.create()
