@@ -180,7 +180,7 @@ def _explain_unknown_stack(stack: str) -> OperatorError:
 def _run_pulumi(
     *command: str,
     stack: str,
-    hint: str = MACHINE_ARN_HINT,
+    hint: str,
     timeout: float,
     env: Mapping[str, str] = os.environ,
 ) -> subprocess.CompletedProcess[str]:

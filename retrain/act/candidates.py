@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from functions.personalize.approvals import ApprovalStatus
     from functions.rules.campaigns import CampaignState
     from functions.rules.steps import Step
+    from functions.rules.versions import SolutionVersion
     from retrain.account.target import Target
 
 
@@ -107,35 +108,39 @@ def _keep_newest(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _list_candidates(target: Target) -> Iterator[Candidate]:
-    """Yield the versions that runs may deploy after an approval, newest first for each solution."""
+    """Yield the ACTIVE versions that runs may deploy after an approval.
+
+    For each solution that needs approvals, these are versions of the last month, newest first.
+    """
     for solution in target.settings["solutions"]:
-        if solution["approval"] is not None:
-            yield from _list_deployable_versions(target, solution)
+        if solution["approval"] is None:
+            continue
+
+        newer_arns: list[str] = []
+        for version, tags in _list_deployable_versions(target, solution):
+            if version.is_active:
+                answer = find_approval_status(tags, solution["approval"], clock.now())
+                yield Candidate(solution, version.arn, tags, answer, [*newer_arns])
+            newer_arns.append(version.arn)
 
 
-def _list_deployable_versions(target: Target, solution: SolutionSettings) -> Iterator[Candidate]:
-    """Yield the ACTIVE versions of the last month that runs may deploy, newest first.
+def _list_deployable_versions(
+    target: Target, solution: SolutionSettings
+) -> Iterator[tuple[SolutionVersion, Tags]]:
+    """Yield the versions of the last month that runs may deploy, with their tags, newest first.
 
     Unless Personalize trains the solution, runs only deploy versions that were trained by a run, so
     there's no point in approving any other version.
     """
     client = target.access.personalize
-    now = clock.now()
-    newer_arns: list[str] = []
-    # The versions are sorted, newest first.
     for version in list_untagged_versions(client, solution["solutionArn"]):
         has_failed = not (version.is_active or version.is_running)
-        if has_failed or version.created_at <= now - MONTH:
+        if has_failed or version.created_at <= clock.now() - MONTH:
             continue
 
         tags = read_tags(client, version.arn)
-        if solution["trainedBy"] == "pipeline" and RUN_TAG not in tags:
-            continue
-
-        if version.is_active:
-            answer = find_approval_status(tags, solution["approval"], now)
-            yield Candidate(solution, version.arn, tags, answer, [*newer_arns])
-        newer_arns.append(version.arn)
+        if solution["trainedBy"] == "personalize" or RUN_TAG in tags:
+            yield version, tags
 
 
 def predict_deployments(target: Target, candidate: Candidate) -> list[ExpectedDeployment]:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from emulator import Emulator
-    from functions.contract import CampaignSettings
     from retrain.account.target import Target
     from retrain.look.run_view import ShownRun
     from retrain.rehearsal.scenarios import Scenario
@@ -67,6 +66,16 @@ class DeployedStack:
     def cloudwatch(self) -> Any:  # noqa: ANN401  # its boto3 stubs aren't installed
         """The CloudWatch client."""
         return self.target.access.client("cloudwatch")
+
+    @cached_property
+    def alarm_names(self) -> dict[str, list[str]]:
+        """Campaign ARN -> the names of the alarms that watch its bake."""
+        settings = self.target.settings
+        return {
+            campaign["campaignArn"]: list_alarm_names(settings, campaign)
+            for solution in settings["solutions"]
+            for campaign in solution["campaigns"]
+        }
 
     def play(self, scenario: Scenario) -> Result:
         """Play a scenario, and check whether its run did what the scenario expects.
@@ -154,32 +163,22 @@ class DeployedStack:
         Without traffic, the alarms would have no data, and the run would warn that nothing watched
         the new version.
         """
-        for campaign in self._list_campaign_settings():
-            for alarm_name in list_alarm_names(self.target.settings, campaign):
+        for alarm_names in self.alarm_names.values():
+            for alarm_name in alarm_names:
                 self._set_alarm(alarm_name, "OK")
 
     def _set_off_alarms(self, run_ended: Event) -> None:
         """Set an alarm of each campaign to ALARM as soon as the campaign's bake has begun."""
         while not run_ended.wait(POLL_SECONDS):
-            for campaign in self._list_campaign_settings():
-                if self._is_baking(campaign["campaignArn"]):
-                    alarm_names = list_alarm_names(self.target.settings, campaign)
+            for campaign_arn, alarm_names in self.alarm_names.items():
+                tags = read_tags(self.resources.personalize, campaign_arn)
+                if tags.get(BAKE_TAG, UNSET_VALUE) != UNSET_VALUE:
                     self._set_alarm(alarm_names[-1], "ALARM")
-
-    def _is_baking(self, campaign_arn: str) -> bool:
-        """Return True if the campaign's tags say that its bake has begun."""
-        tags = read_tags(self.resources.personalize, campaign_arn)
-        return tags.get(BAKE_TAG, UNSET_VALUE) != UNSET_VALUE
 
     def _set_alarm(self, alarm_name: str, state: str) -> None:
         self.cloudwatch.set_alarm_state(
             AlarmName=alarm_name, StateValue=state, StateReason="a rehearsal"
         )
-
-    def _list_campaign_settings(self) -> list[CampaignSettings]:
-        """List the settings of all campaigns in the deployed pipeline."""
-        solutions = self.target.settings["solutions"]
-        return [campaign for solution in solutions for campaign in solution["campaigns"]]
 
 
 def deploy_stack(stack: Stack, emulator: Emulator) -> DeployedStack:
