@@ -35,15 +35,24 @@ MESSAGES_BY_CODE: Mapping[Sequence[str], str] = {
         "not exist"
     ),
     (
-        *("ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException"),
-        *("RequestLimitExceeded", "SlowDown", "InternalServerException", "ServiceUnavailable"),
+        "ThrottlingException",
+        "Throttling",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "InternalServerException",
+        "ServiceUnavailable",
     ): "AWS does not answer {operation} now: {text}; try again in a minute",
     ("ExpiredTokenException", "ExpiredToken", "RequestExpired"): (
         f"the AWS credentials have expired; {LOG_IN_HINT}"
     ),
     (
-        *("UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException"),
-        *("SignatureDoesNotMatch", "AuthFailure"),
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "AuthFailure",
     ): f"AWS does not accept the credentials: {{text}}; {LOG_IN_HINT}",
 }
 """Error codes in AWS's responses -> our message. `{text}` stands for AWS's own message."""
@@ -55,8 +64,10 @@ MESSAGES_BY_CLASS: Mapping[type[Exception] | tuple[type[Exception], ...], str] =
     exceptions.ProfileNotFound: "{text}; `aws configure list-profiles` lists the profiles",
     exceptions.NoRegionError: "there is no region; name it with --region, for example eu-west-1",
     (
-        *(exceptions.UnauthorizedSSOTokenError, exceptions.SSOTokenLoadError),
-        *(exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError),
+        exceptions.UnauthorizedSSOTokenError,
+        exceptions.SSOTokenLoadError,
+        exceptions.TokenRetrievalError,
+        exceptions.CredentialRetrievalError,
     ): f"{{text}}; {LOG_IN_HINT}",
     exceptions.EndpointConnectionError: (
         "{text}; check the network, --endpoint-url, and whether the region is spelled right"

@@ -115,6 +115,7 @@ def _collect_grants(command: str) -> dict[str, list[str]]:
     ]
     if command in ("plan", "doctor"):
         grants.append(PLANNING_GRANTS)
+
     return merge_grants(*grants)
 
 

@@ -96,7 +96,9 @@ def read_resolved_config(stack: str) -> dict[str, object]:
     Each secret becomes an encrypted value without content, because the CLI doesn't print secrets.
     """
     entries = _read_json(
-        *("config", "--open", "--json"),
+        "config",
+        "--open",
+        "--json",
         stack=stack,
         hint="or copy the values of the environment into the stack's file",
     )

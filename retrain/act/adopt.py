@@ -137,14 +137,14 @@ def _print_files(
     project_files: Sequence[str], file_name: str, adopted: AdoptedGroup, problems: Sequence[str]
 ) -> None:
     """Print which files were written, what the stack file contains, and what to correct in it."""
+    lines = [f"{file_name} has:", *_list_contents(adopted.config)]
     if project_files:
-        print_result(f"{', '.join(project_files)} are a new Pulumi project.")
-    print_result("\n".join([f"{file_name} has:", *_list_contents(adopted.config)]))
-
+        lines.insert(0, f"{', '.join(project_files)} are a new Pulumi project.")
     if adopted.notes:
-        print_result("\n".join(["", "Before the first run:", *_format_notes(adopted)]))
+        lines += ["", "Before the first run:", *_format_notes(adopted)]
     if problems:
-        print_result("\n".join(["", *problems, f"Correct {file_name} before you go on."]))
+        lines += ["", *problems, f"Correct {file_name} before you go on."]
+    print_result("\n".join(lines))
 
 
 def _list_contents(config: Config) -> Iterator[str]:

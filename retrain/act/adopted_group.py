@@ -32,8 +32,12 @@ Config = dict[str, Any]
 DAY_PATTERN = re.compile(r"20[0-9]{2}([-/]?)[0-9]{2}\1[0-9]{2}(?![0-9])")
 """A date in an S3 location, such as 2026-11-29, 2026/11/29 or 20261129."""
 PREFERRED_METRICS = (
-    *(NDCG_AT_10, f"{MRR}_at_25", "precision_at_10"),
-    *("average_rewards_at_k", "trend_prediction_accuracy", "coverage"),
+    NDCG_AT_10,
+    f"{MRR}_at_25",
+    "precision_at_10",
+    "average_rewards_at_k",
+    "trend_prediction_accuracy",
+    "coverage",
 )
 """Metrics for a quality gate, in order of preference. A solution has only some of them."""
 RANKED_ITEM_COUNT = 3

@@ -24,6 +24,8 @@ TESTED_ALARM = "run-failed"
 NOTIFICATION_TIMEOUT = timedelta(seconds=60)
 """CloudWatch runs the actions of an alarm within seconds, so this is more than enough."""
 POLL_SECONDS = 2
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+"""How far this machine's clock may be behind that of AWS."""
 
 
 @command
@@ -142,6 +144,7 @@ def _wait_for_notification(access: Access, alarm_name: str, topic_arn: str) -> N
             AlarmName=alarm_name,
             HistoryItemType="Action",
             StartDate=began_at,
+            EndDate=clock.now() + MAX_CLOCK_SKEW,
         )
         actions = [loads(item["HistoryData"]) for item in history["AlarmHistoryItems"]]
         if any(_has_succeeded(action, alarm_name, topic_arn) for action in actions):

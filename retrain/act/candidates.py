@@ -76,27 +76,36 @@ def choose_candidate(target: Target, name: str | None, *, refuse: bool) -> Candi
         FailedError: no version is waiting for approval, or the named version isn't.
         OperatorError: the name is unknown, or several versions are waiting and none was named.
     """
-    candidates = [
-        candidate
-        for candidate in _list_candidates(target)
-        if name is None or is_named(candidate.arn, name)
-    ]
-    if name is not None and not candidates:
-        raise OperatorError(
-            f"{name!r} is not a version of the last month that a run has trained for a solution "
-            "with an approval; retrain history lists the versions"
-        )
-
+    candidates = _find_candidates(target, name)
     waiting = _keep_newest(
         candidate for candidate in candidates if candidate.takes_answer(refuse=refuse)
     )
     if not waiting:
         reasons = [candidate.explain_unanswerable() for candidate in _keep_newest(candidates)]
         raise FailedError("; ".join(["no version is waiting for approval", *reasons]))
+
     if len(waiting) > 1:
         names = ", ".join(short_name(candidate.arn) for candidate in waiting)
         raise OperatorError(f"{len(waiting)} versions wait for an approval; name one of {names}")
     return waiting[0]
+
+
+def _find_candidates(target: Target, name: str | None) -> list[Candidate]:
+    """List the candidates with this name, or all candidates if it's None.
+
+    Raises OperatorError if no candidate has this name.
+    """
+    candidates = _list_candidates(target)
+    if name is None:
+        return list(candidates)
+
+    named_candidates = [candidate for candidate in candidates if is_named(candidate.arn, name)]
+    if not named_candidates:
+        raise OperatorError(
+            f"{name!r} is not a version of the last month that a run has trained for a solution "
+            "with an approval; retrain history lists the versions"
+        )
+    return named_candidates
 
 
 def _keep_newest(candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -206,6 +206,7 @@ def _find_good_version(
         raise FailedError(
             f"no run has noted what {campaign_name} served before {short_name(served_arn)}"
         )
+
     if good_arn not in [version.arn for version in choices]:
         raise FailedError(
             f"{short_name(good_arn)}, which {campaign_name} served before, is no ACTIVE version "

@@ -49,12 +49,12 @@ REHEARSAL_TIMINGS = FixedTimings(jobs=Duration(pending=0.3, in_progress=0.7))
 EMULATE_TIMINGS = FixedTimings(jobs=Duration(pending=1, in_progress=2))
 PULUMI_COMMANDS = ("pulumi", "pulumi-language-python")
 """The CLI and its language host for Python, which may be in different folders."""
-PASTE_EXPORTS = (
+EXPORTS_PURPOSE = (
     "The emulator runs until you press Ctrl-C. Paste these lines into bash in another shell. Then "
     "boto3, Pulumi, retrain and the AWS CLI use it. For SQS, version 1 of the AWS CLI also needs "
     '`--endpoint-url "$AWS_ENDPOINT_URL"`'
 )
-NEXT_COMMANDS = (
+NEXT_RUN_PURPOSE = (
     "S3 has newer exports. To see what a run would do, to start it, and to list all runs"
 )
 
@@ -140,7 +140,7 @@ def _keep_running(deployed: DeployedStack) -> None:
     command = deployed.target.command
     _wait_for_interrupt(
         deployed.resources.emulator,
-        {NEXT_COMMANDS: [command("plan"), command("start", "--watch"), command("history")]},
+        {NEXT_RUN_PURPOSE: [command("plan"), command("start", "--watch"), command("history")]},
     )
 
 
@@ -225,7 +225,7 @@ def _wait_for_interrupt(
     `commands_by_purpose` contains further commands to suggest. Raises FailedError if the emulator
     dies in the meantime.
     """
-    suggestions = {PASTE_EXPORTS: _list_exports(emulator), **commands_by_purpose}
+    suggestions = {EXPORTS_PURPOSE: _list_exports(emulator), **commands_by_purpose}
 
     # `python -m retrain` turns signals into SystemExit. Other callers may get KeyboardInterrupt.
     with suppress(KeyboardInterrupt, SystemExit):

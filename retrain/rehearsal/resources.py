@@ -326,6 +326,7 @@ class StackResources:
             }
             for dataset_type, dataset in self.datasets.items()
         ]
+
         self._create("dataset_import_job", requests)
 
     def _create_solutions(self) -> list[str]:
@@ -366,6 +367,7 @@ class StackResources:
             for solution, version_arn in zip(self.args.solutions, version_arns, strict=True)
             for campaign in solution.campaigns
         ]
+
         self._create("campaign", requests)
 
     def _create(self, resource_type: str, requests: Iterable[Mapping[str, object]]) -> list[str]:

@@ -78,13 +78,17 @@ def _print_report(result: Result, report: Report, deployed: DeployedStack) -> No
     if not result.is_as_designed:
         text = format_report(report, pipeline_options=options)
         output.print_result(f"\n{text.rstrip()}")
-    elif not result.scenario.prevented:
-        warning_lines = [
-            Line(1, "warning", format_message(warning, options), label_style="yellow")
-            for warning in report["warnings"]
-        ]
-        recommendation_lines = list_recommendation_lines(deployed.resources, report)
-        print_lines([*warning_lines, Line(0, ""), *recommendation_lines])
+        return
+
+    # In any other scenario, what the pipeline prevented is the success.
+    if result.scenario.prevented:
+        return
+    warning_lines = [
+        Line(1, "warning", format_message(warning, options), label_style="yellow")
+        for warning in report["warnings"]
+    ]
+    recommendation_lines = list_recommendation_lines(deployed.resources, report)
+    print_lines([*warning_lines, Line(0, ""), *recommendation_lines])
 
 
 def _build_check_line(check: Check) -> Line:

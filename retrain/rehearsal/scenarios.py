@@ -70,7 +70,7 @@ class Scenario:
     """What the operator can do if the pipeline didn't prevent that."""
     outcome: Outcome
     """How the run should end if the stack has campaigns and none of them needs approval."""
-    message: str = ""
+    expected_reason: str = ""
     """What one of the reasons in the run's report should contain, or empty to check no reason."""
     damage: Damage = "none"
     """What is wrong with the export of interactions."""
@@ -167,7 +167,7 @@ SCENARIOS = (
         prevented="the same data would have been imported, trained on and paid for again",
         writes_exports=False,
         outcome="SKIPPED",
-        message="nothing is new",
+        expected_reason="nothing is new",
         needs=["exports", "fixed locations"],
     ),
     Scenario(
@@ -190,7 +190,7 @@ SCENARIOS = (
         prevented="a FULL import would have replaced the whole history",
         damage="truncated",
         outcome="FAILED",
-        message="minRelativeSize",
+        expected_reason="minRelativeSize",
         needs=["FULL import"],
     ),
     Scenario(
@@ -200,7 +200,7 @@ SCENARIOS = (
         prevented="the import would have failed late, or would have lost the column",
         damage="renamed",
         outcome="FAILED",
-        message="which the dataset's schema requires",
+        expected_reason="which the dataset's schema requires",
         needs=["FULL import"],
     ),
     Scenario(
@@ -266,6 +266,7 @@ def merge_reports(import_report: Report, training_report: Report) -> Report:
         for solution in training_report["solutions"]
         if solution["trainedBy"] == "personalize"
     ]
+
     return {
         **training_report,
         "imports": import_report["imports"],
@@ -287,8 +288,8 @@ def check_report(
         return
 
     # If a run ends before it imports anything, its report has the reasons at the top level.
-    if scenario.message:
-        has_reason = any(scenario.message in reason["text"] for reason in report["reasons"])
+    if scenario.expected_reason:
+        has_reason = any(scenario.expected_reason in reason["text"] for reason in report["reasons"])
         yield Check("its report has the reason", has_reason)
 
     if args.datasets.configured():

@@ -31,7 +31,7 @@ def expected_report(scenario):
     is_deployed = scenario.outcome == "DEPLOYED"
     return {
         "outcome": scenario.outcome,
-        "reasons": [{"text": f"because {scenario.message} is 1"}],
+        "reasons": [{"text": f"because {scenario.expected_reason} is 1"}],
         "imports": IMPORTED if scenario.trains and not scenario.deletes_user else [],
         "solutions": [TRAINED] if scenario.trains else [BATCHED],
         "serving": SERVES_NEW if is_deployed else SERVES_OLD,
