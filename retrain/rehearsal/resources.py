@@ -15,7 +15,7 @@ from components.args import DatasetArgs, to_camel_case
 from components.rules.arns import to_dataset_type
 from functions.constants import DATE_PLACEHOLDER
 from functions.personalize.trainings import list_versions
-from functions.s3.exports import S3Location, split_location
+from functions.s3.exports import split_location
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_progress
 from retrain.names import short_name
@@ -190,13 +190,13 @@ class StackResources:
 
     def delete_user(self, user_id: str) -> None:
         """Start a data deletion job for a user, without waiting until the user is deleted."""
-        file = S3Location("rehearsal-deletion", "users.csv")
-        self._put_file(file, f"USER_ID\n{user_id}\n".encode())
+        location = "s3://rehearsal-deletion/users.csv"
+        self._put_file(location, get_today(), f"USER_ID\n{user_id}\n".encode())
 
         self.personalize.create_data_deletion_job(
             jobName="rehearsal-deletion",
             datasetGroupArn=self.group_arn,
-            dataSource={"dataLocation": f"s3://{file.bucket}/{file.key}"},
+            dataSource={"dataLocation": location},
             roleArn=self.import_role_arn,
         )
 
@@ -206,20 +206,19 @@ class StackResources:
         """Upload all files that a run on that day reads, and create the buckets for its output."""
         self._upload_batch_inputs(day)
         for dataset_type, dataset in self.datasets.items():
-            self._put_file(_resolve_location(dataset.data_location, day), exports[dataset_type])
+            self._put_file(dataset.data_location, day, exports[dataset_type])
 
         # A marker says that its export is complete, so upload the markers last.
         for dataset in self.datasets.values():
             if dataset.ready_marker:
-                self._put_file(_resolve_location(dataset.ready_marker, day), b"")
+                self._put_file(dataset.ready_marker, day, b"")
 
     def _upload_batch_inputs(self, day: date) -> None:
         """Upload the inputs of all batch jobs, and create the buckets for their outputs."""
         for solution in self.args.solutions:
             for job in solution.batch_jobs:
-                batch_input = self._build_batch_input(solution)
-                self._put_file(_resolve_location(job.input, day), batch_input)
-                self._create_bucket(_resolve_location(job.output, day).bucket)
+                self._put_file(job.input, day, self._build_batch_input(solution))
+                self._create_bucket(split_location(str(job.output)).bucket)
 
     def _build_batch_input(self, solution: SolutionArgs) -> bytes:
         """Build the input of a solution's batch jobs, with one line of JSON for each user."""
@@ -228,12 +227,12 @@ class StackResources:
         lines = [json.dumps(build_query(user, recipe_name)) for user in users]
         return "".join(f"{line}\n" for line in lines).encode()
 
-    def _put_file(self, location: S3Location, content: bytes) -> None:
-        """Upload a file, and create its bucket if necessary.
+    def _put_file(self, url: object, day: date, content: bytes) -> None:
+        """Upload a file to the location of a day, and create its bucket if necessary.
 
         If the location is a folder, the file becomes the only one in it.
         """
-        bucket, key = location
+        bucket, key = split_location(_insert_day(url, day))
         if key.endswith("/"):
             key += "part-0.csv"
 
@@ -400,11 +399,6 @@ class StackResources:
         """Build a name from a prefix and the dataset group's name, cut to MAX_NAME_LENGTH."""
         name_prefix = prefix.lower().replace("_", "-")
         return f"{name_prefix}-{self.group_name}"[:MAX_NAME_LENGTH]
-
-
-def _resolve_location(url: object, day: date) -> S3Location:
-    """Replace `{date}` in an S3 URL with a day, and split the URL into bucket and key."""
-    return split_location(_insert_day(url, day))
 
 
 def _insert_day(url: object, day: date) -> str:
