@@ -482,11 +482,13 @@ class RetrainingPipelineArgs:
     """
 
     @property
-    def first_arn(self) -> str:
+    def first_arn(self) -> arns.Arn:
         """The ARN of the first dataset or solution, which shows the region and the account."""
         dataset_arns = [dataset.dataset_arn for dataset in self.datasets.configured().values()]
         solution_arns = [solution.solution_arn for solution in self.solutions]
-        return str([*dataset_arns, *solution_arns][0])
+        first_arn = arns.parse_arn(str([*dataset_arns, *solution_arns][0]))
+        assert first_arn is not None, "check_args() has found that it is an ARN"
+        return first_arn
 
     @property
     def trains_nothing(self) -> bool:

@@ -21,7 +21,7 @@ from .lambda_functions import (
     create_log_group,
 )
 from .naming import check_name, derive_job_prefix
-from .rules.arns import Environment, parse_arn
+from .rules.arns import Environment
 from .rules.several_settings import check_args
 from .schedules import (
     create_close_run_rule,
@@ -194,10 +194,9 @@ def _check_resolved_args(
     checked = check_args(config)
     raise_if_any_problem(checked.problems, name)
 
-    arn = parse_arn(checked.args.first_arn)
-    assert arn is not None, "check_args() has found that it is an ARN"
-    raise_if_any_problem(_check_caller(arn.environment, account, region, stack), name)
-    return arn.environment
+    environment = checked.args.first_arn.environment
+    raise_if_any_problem(_check_caller(environment, account, region, stack), name)
+    return environment
 
 
 def _check_caller(expected: Environment, account: str, region: str, stack: str) -> Iterator[str]:

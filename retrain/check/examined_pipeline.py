@@ -127,8 +127,7 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
         return _find_deployed_pipeline(stack, state_machine_arn, access)
 
     args = read_args(stack)
-    region = args.first_arn.split(":")[3]
-    access = access.in_region(region, f"the stack of {stack_file.name}")
+    access = access.in_region(args.first_arn.region, f"the stack of {stack_file.name}")
 
     target = None
     lookup_error = None

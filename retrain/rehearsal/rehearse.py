@@ -192,9 +192,11 @@ def _emulate_stack(
     unchanged. By default, it listens on any free port.
     """
     with _explain_errors(), open_stack(stack_name, data_dir) as stack:
-        region, account = stack.args.first_arn.split(":")[3:5]
-        with running(port=port, account=account, region=region, timings=timings) as emulator:
-            output.print_progress(f"account {account}, {region}: {emulator.endpoint}")
+        arn = stack.args.first_arn
+        with running(
+            port=port, account=arn.account, region=arn.region, timings=timings
+        ) as emulator:
+            output.print_progress(f"account {arn.account}, {arn.region}: {emulator.endpoint}")
             # No need to undo this, because open_stack() restores the environment.
             os.environ.update(emulator.exports)
             yield stack, emulator

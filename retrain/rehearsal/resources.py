@@ -64,9 +64,9 @@ class StackResources:
         self.iam: Any = emulator.client("iam")
         self.events: Any = emulator.client("personalize-events")
 
-        # The ARN of a dataset ends with dataset/<group>/<type>. If the stack has no datasets, we
-        # name the group after the first solution instead, because the config has no group name.
-        self.group_name = args.first_arn.split("/")[1]
+        # If the stack has no datasets, we name the group after the first solution instead, because
+        # the config has no group name.
+        self.group_name = args.first_arn.name
         self.datasets = self._list_datasets()
         """Dataset type -> its settings."""
         self._upload_count = 0

@@ -116,7 +116,7 @@ def open_stack(name: str, data_dir: Path | None) -> Iterator[Stack]:
 
 def _check_partition(stack_name: str, args: RetrainingPipelineArgs) -> None:
     """Reject a stack in China or GovCloud, because the emulator's ARNs all begin with arn:aws:."""
-    partition = args.first_arn.split(":")[1]
+    partition = args.first_arn.partition
     if partition != "aws":
         raise OperatorError(
             f"stack {stack_name} is in the partition {partition}, but the emulator has only aws; "
