@@ -192,10 +192,7 @@ class GroupConfigBuilder:
 
     def _choose_solutions(self) -> list[str]:
         """Choose all ACTIVE solutions, and return their ARNs. Add a note if there are none."""
-        pages = self._client.get_paginator("list_solutions").paginate(
-            datasetGroupArn=self._group_arn
-        )
-        solution_arns = self._choose_active_arns("solution", pages)
+        solution_arns = self._choose_active_arns("solution", datasetGroupArn=self._group_arn)
 
         if not solution_arns:
             self._notes.append(
@@ -204,11 +201,13 @@ class GroupConfigBuilder:
             )
         return solution_arns
 
-    def _choose_active_arns(self, resource_type: str, pages: Iterable[Any]) -> list[str]:
-        """Return the ARNs of all ACTIVE resources, sorted. Add a note for each other resource.
+    def _choose_active_arns(self, resource_type: str, **parent_arn: str) -> list[str]:
+        """Return the ARNs of the ACTIVE solutions of a group, or campaigns of a solution, sorted.
 
-        `resource_type` is how the keys in the responses begin, for example `campaign`.
+        Add a note for each resource that isn't ACTIVE. `parent_arn` is the request's only field.
         """
+        client: Any = self._client
+        pages = client.get_paginator(f"list_{resource_type}s").paginate(**parent_arn)
         status_by_arn = {
             summary[f"{resource_type}Arn"]: summary["status"]
             for page in pages
@@ -278,10 +277,7 @@ class GroupConfigBuilder:
 
         If `probe` is None, leave the probe out and add a note.
         """
-        pages = self._client.get_paginator("list_campaigns").paginate(
-            solutionArn=solution["solutionArn"]
-        )
-        campaign_arns = self._choose_active_arns("campaign", pages)
+        campaign_arns = self._choose_active_arns("campaign", solutionArn=solution["solutionArn"])
         if probe is not None:
             return [{"campaignArn": arn, "probe": probe} for arn in campaign_arns]
 
