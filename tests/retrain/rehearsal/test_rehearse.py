@@ -164,18 +164,32 @@ def test_a_good_rehearsal_shows_its_warnings(results, capsys):
     assert (code, "warning  it is pinned" in out) == (0, True)
 
 
-def test_a_terminal_shows_why_a_run_was_refused_and_what_rejected_a_version(
-    results, capsys, monkeypatch
-):
+@pytest.fixture
+def worse(monkeypatch):
+    """Return a run that rejected a version, to be shown in a terminal with 80 columns."""
     for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
         monkeypatch.setenv(name, value)
     rejected = s.campaign_result("REJECTED", "NDCG@10 fell from 0.4 to 0.1")
-    worse = view(report(solutions=[s.solution_result(campaigns=[rejected])]))
+    return view(report(solutions=[s.solution_result(campaigns=[rejected])]))
+
+
+def test_a_terminal_shows_why_a_run_was_refused_and_what_rejected_a_version(results, worse, capsys):
     results[ScenarioName.WORSE_MODEL] = Result(BY_NAME[ScenarioName.WORSE_MODEL], MET, worse)
     options = ("--scenario", "wrong-header", "--scenario", "worse-model")
     _, out, _ = retrain("rehearse", *options, capsys=capsys)
     for reason in ("no files", "NDCG@10 fell from 0.4 to 0.1"):
         assert reason in out, "no report follows in a rehearsal"
+
+
+def test_a_terminal_wraps_a_report_between_words_but_not_its_commands(results, worse, capsys):
+    results[ScenarioName.HAPPY_PATH] = Result(BY_NAME[ScenarioName.HAPPY_PATH], NOT_MET, worse)
+    _, out, _ = retrain("rehearse", capsys=capsys)
+    _, _, advice = out.partition("What to do\n")
+    first, second, command, *_ = advice.splitlines()
+    assert first == "The campaign keeps its version. Correct the data or the rules, and train again"
+    assert second == "soon. This prints how the rejected version was made:"
+    assert command.startswith("  retrain history --version taste/new --state-machine-arn arn:aws:")
+    assert len(command) > 80
 
 
 def test_a_version_that_the_gate_rejects_first_was_not_tried(results, capsys):
