@@ -3,7 +3,13 @@
 import pytest
 
 from components.args import ApprovalArgs
-from retrain.rehearsal.scenarios import SCENARIOS, ScenarioName, check_report, list_scenarios
+from retrain.rehearsal.scenarios import (
+    SCENARIOS,
+    ScenarioName,
+    check_report,
+    list_scenarios,
+    merge_reports,
+)
 from tests.world import MOVIES, campaign, campaign_arn, solution, solution_arn
 
 OLD, NEW = (f"{solution_arn()}/{number}" for number in (1, 2))
@@ -101,6 +107,18 @@ def test_what_personalize_has_trained_is_new_although_no_run_has_trained_it():
     assert failed_checks(scenario, old, group.args) == [f"{SERVES} new version"]
     assert BY_NAME["deleted-user"].find_obstacle(group.args).startswith("runs of the stack train")
     assert BY_NAME["nothing-new"].find_obstacle(group.args).startswith("the stack imports nothing")
+
+
+def test_the_first_run_counts_for_imports_and_own_trainings_and_the_second_for_the_others():
+    judged = {**TRAINED, "solutionArn": solution_arn("series"), "trainedBy": "personalize"}
+    tried = {**judged, "solutionVersionArn": OLD}
+    first = {"outcome": "IMPORTED", "imports": IMPORTED, "solutions": [TRAINED, tried]}
+    second = {"outcome": "DEPLOYED", "imports": [], "solutions": [BATCHED, judged], "serving": []}
+    assert merge_reports(first, second) == {
+        **second,
+        "imports": IMPORTED,
+        "solutions": [TRAINED, judged],
+    }
 
 
 @pytest.mark.parametrize(
