@@ -12,7 +12,7 @@ from functions.s3.exports import split_location
 from retrain.account.access import read_if_exists
 from retrain.account.permissions import build_policy_document, map_s3_actions_to_arns
 from retrain.check.findings import Finding
-from retrain.check.policy_evaluation import build_service_context
+from retrain.check.policy_evaluation import UNKNOWN, build_service_context
 from retrain.check.resource_policies import (
     NO_POLICY,
     RequiredAccess,
@@ -206,15 +206,18 @@ def _list_log_key_access(
     environment: Environment, key_arn: str, args: RetrainingPipelineArgs
 ) -> Iterator[RequiredAccess]:
     """List the access that services and roles need to the key that encrypts logs and messages."""
-    log_group_pattern = {LOG_GROUP_CONDITION_KEY: iam.build_arn(environment, "logs", "log-group:*")}
+    log_group_arn = iam.build_arn(environment, "logs", f"log-group:{UNKNOWN}")
+    log_group_pattern = iam.build_arn(environment, "logs", "log-group:*")
 
     yield RequiredAccess(
-        "CloudWatch Logs",
         f"logs.{environment.region}.amazonaws.com",
         LOG_KEY_ACTIONS,
         [key_arn],
-        context={**build_service_context(environment, "logs"), **log_group_pattern},
-        condition={"ArnLike": log_group_pattern},
+        context={
+            **build_service_context(environment, "logs"),
+            LOG_GROUP_CONDITION_KEY: log_group_arn,
+        },
+        condition={"ArnLike": {LOG_GROUP_CONDITION_KEY: log_group_pattern}},
     )
     yield build_account_access(environment, TOPIC_KEY_ACTIONS, key_arn)
 

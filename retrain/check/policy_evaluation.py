@@ -3,15 +3,16 @@
 We need this for resource policies, such as a bucket's, because IAM's policy simulator only tells us
 what a role or a user may do, but not what a service may do.
 
-We don't know the values that some condition keys will have in a real request. If the result depends
-on such an *unknown key*, it's "uncertain".
+We can't judge some conditions, for example because we don't know the value of `aws:PrincipalOrgID`
+in a real request. So we evaluate a policy twice, assuming first that these conditions are met, and
+then that they aren't. If that makes a difference, the result is "uncertain".
 
 All functions are pure.
 """
 
 from __future__ import annotations
 
-import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from components.iam import build_arn
@@ -26,24 +27,20 @@ if TYPE_CHECKING:
 Policy: TypeAlias = "Mapping[str, Any]"
 """A policy document."""
 Statement: TypeAlias = "Mapping[str, Any]"
+Effect: TypeAlias = Literal["Allow", "Deny"]
 RequestContext: TypeAlias = "Mapping[str, str | None]"
 """Condition key in lower case -> its value in a request, or None if the request lacks the key.
 
-If a value ends with `*`, we only know how it begins. If a key isn't in the mapping, it's unknown,
-and may have any value or none."""
+If a value ends with UNKNOWN, we only know how it begins. If a key isn't in the mapping, it may have
+any value or none."""
 Result: TypeAlias = Literal["allowed", "denied", "not allowed", "uncertain"]
 """What AWS calls an explicit deny is "denied" here, and an implicit deny is "not allowed"."""
 
-SUPPORTED_OPERATORS = {
-    "arnequals": True,
-    "arnlike": True,
-    "bool": False,
-    "stringequals": False,
-    "stringequalsignorecase": False,
-    "stringlike": True,
-}
-"""Condition operator -> whether its values are patterns. Conditions with other operators are
-uncertain, because we don't evaluate them."""
+UNKNOWN = "(unknown)"
+EXACT_OPERATORS = {"bool", "stringequals", "stringequalsignorecase"}
+PATTERN_OPERATORS = {"arnequals", "arnlike", "stringlike"}
+"""The operators whose values may contain wildcards. We can't judge conditions with operators that
+are in neither set."""
 
 
 class Request(NamedTuple):
@@ -57,14 +54,6 @@ class Request(NamedTuple):
     context: RequestContext
 
 
-class Verdict(NamedTuple):
-    """Whether a policy allows a request."""
-
-    result: Result
-    unknown_keys: Sequence[str] = ()
-    """The condition keys that make the result uncertain."""
-
-
 def build_service_context(environment: Environment, service: str) -> dict[str, str | None]:
     """Build the context of a request that a service sends on behalf of the pipeline's account.
 
@@ -75,38 +64,46 @@ def build_service_context(environment: Environment, service: str) -> dict[str, s
     return {
         "aws:securetransport": "true",
         "aws:sourceaccount": environment.account,
-        "aws:sourcearn": build_arn(environment, service, "*"),
+        "aws:sourcearn": build_arn(environment, service, UNKNOWN),
         "aws:sourcevpc": None,
         "aws:sourcevpce": None,
     }
 
 
-def evaluate_policy(policy: Policy, request: Request) -> Verdict:
+def evaluate_policy(policy: Policy, request: Request) -> Result:
     """Decide whether a policy allows a request.
 
     As in AWS, a Deny overrides every Allow, and by default, nothing is allowed.
     """
-    deny_keys = _list_unknown_keys(policy, "Deny", request)
-    allow_keys = _list_unknown_keys(policy, "Allow", request)
+    if _has_statement(policy, "Deny", request, if_unknown=False):
+        return "denied"
+    if not _has_statement(policy, "Allow", request, if_unknown=True):
+        return "not allowed"
 
-    # A statement with an empty set of unknown keys certainly applies.
-    if set() in deny_keys:
-        return Verdict("denied")
-    if not allow_keys:
-        return Verdict("not allowed")
+    may_be_denied = _has_statement(policy, "Deny", request, if_unknown=True)
+    is_surely_allowed = _has_statement(policy, "Allow", request, if_unknown=False)
+    if may_be_denied or not is_surely_allowed:
+        return "uncertain"
+    return "allowed"
 
-    unknown_keys = set().union(*deny_keys)
-    if set() not in allow_keys:
-        unknown_keys.update(*allow_keys)
-    if unknown_keys:
-        return Verdict("uncertain", sorted(unknown_keys))
-    return Verdict("allowed")
+
+def list_unknown_keys(policy: Policy, requests: Sequence[Request]) -> list[str]:
+    """List the keys of the conditions that we can't judge, of all statements about the requests."""
+    unknown_keys = {
+        key
+        for statement in _list_statements(policy)
+        for request in requests
+        if _matches_request(statement, request)
+        for key, is_met in _evaluate_conditions(statement, request.context)
+        if is_met is None
+    }
+    return sorted(unknown_keys)
 
 
 def name_denying_statements(policy: Policy, requests: Sequence[Request]) -> str:
     """Name the statements that deny any of the requests, by their Sid or their position."""
     names = []
-    for position, statement in enumerate(_wrap_in_list(policy["Statement"]), start=1):
+    for position, statement in enumerate(_list_statements(policy), start=1):
         if _denies_any(statement, requests):
             name = statement.get("Sid") or f"number {position}"
             names.append(f"statement {name}")
@@ -116,9 +113,7 @@ def name_denying_statements(policy: Policy, requests: Sequence[Request]) -> str:
 def remove_denying_statements(policy: Policy, requests: Sequence[Request]) -> dict[str, Any]:
     """Copy a policy, leaving out the statements that deny any of the requests."""
     other_statements = [
-        statement
-        for statement in _wrap_in_list(policy["Statement"])
-        if not _denies_any(statement, requests)
+        statement for statement in _list_statements(policy) if not _denies_any(statement, requests)
     ]
     return {**policy, "Statement": other_statements}
 
@@ -128,11 +123,8 @@ def format_actions(actions: Iterable[str]) -> str:
     return format_list(shorten_list(sorted(set(actions))))
 
 
-def _denies_any(statement: Statement, requests: Sequence[Request]) -> bool:
-    """Return True if a statement is certain to deny any of the requests."""
-    if statement["Effect"] != "Deny":
-        return False
-    return any(_find_unknown_keys(statement, request) == set() for request in requests)
+def _list_statements(policy: Policy) -> list[Statement]:
+    return _wrap_in_list(policy["Statement"])
 
 
 def _wrap_in_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
@@ -142,33 +134,33 @@ def _wrap_in_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
     return [value]
 
 
-def _list_unknown_keys(
-    policy: Policy, effect: Literal["Allow", "Deny"], request: Request
-) -> list[set[str]]:
-    """Find the unknown keys of each statement with this effect that may apply to a request."""
-    keys_by_statement = [
-        _find_unknown_keys(statement, request)
-        for statement in _wrap_in_list(policy["Statement"])
-        if statement["Effect"] == effect
-    ]
-    return [keys for keys in keys_by_statement if keys is not None]
+def _denies_any(statement: Statement, requests: Sequence[Request]) -> bool:
+    """Return True if a statement is certain to deny any of the requests."""
+    return any(_has_effect(statement, "Deny", request, if_unknown=False) for request in requests)
 
 
-def _find_unknown_keys(statement: Statement, request: Request) -> set[str] | None:
-    """Find the unknown keys that decide whether a statement applies to a request.
+def _has_statement(policy: Policy, effect: Effect, request: Request, *, if_unknown: bool) -> bool:
+    """Return True if any statement of a policy has this effect on a request."""
+    return any(
+        _has_effect(statement, effect, request, if_unknown=if_unknown)
+        for statement in _list_statements(policy)
+    )
 
-    The set is empty if the statement certainly applies. Returns None if it certainly doesn't.
+
+def _has_effect(
+    statement: Statement, effect: Effect, request: Request, *, if_unknown: bool
+) -> bool:
+    """Return True if a statement allows a request, or denies it, depending on `effect`.
+
+    `if_unknown` is what we assume about conditions that we can't judge: whether they're met.
     """
-    if not _matches_request(statement, request):
-        return None
+    if statement["Effect"] != effect or not _matches_request(statement, request):
+        return False
 
-    unknown_keys = set()
-    for key, is_met in _evaluate_conditions(statement, request.context):
-        if is_met is None:
-            unknown_keys.add(key)
-        elif not is_met:
-            return None
-    return unknown_keys
+    conditions = [is_met for _, is_met in _evaluate_conditions(statement, request.context)]
+    if None in conditions and not if_unknown:
+        return False
+    return False not in conditions
 
 
 def _matches_request(statement: Statement, request: Request) -> bool:
@@ -217,7 +209,7 @@ def _list_principals(element: Any) -> list[str]:  # noqa: ANN401  # JSON
 def _evaluate_conditions(
     statement: Statement, context: RequestContext
 ) -> Iterator[tuple[str, bool | None]]:
-    """Yield each condition's key, and whether the condition is met, or None if that's uncertain."""
+    """Yield each condition's key, and whether it's met, or None if we can't judge that."""
     for operator, values_by_key in statement.get("Condition", {}).items():
         for key, values in values_by_key.items():
             is_met = None
@@ -232,14 +224,14 @@ def _evaluate_conditions(
 def _evaluate_condition(
     operator: str, expected_values: Sequence[str], actual: str | None
 ) -> bool | None:
-    """Return whether a key's value meets a condition, or None if that's uncertain.
+    """Return whether a key's value meets a condition, or None if we can't judge that.
 
     `actual` is None if the request lacks the key.
     """
     base_operator = operator.removesuffix("ifexists")
     positive_operator = base_operator.replace("not", "")
     is_negated = positive_operator != base_operator
-    if positive_operator not in SUPPORTED_OPERATORS:
+    if positive_operator not in EXACT_OPERATORS | PATTERN_OPERATORS:
         return None
 
     if actual is None:
@@ -247,47 +239,25 @@ def _evaluate_condition(
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
         return is_negated or base_operator != operator
 
-    takes_patterns = SUPPORTED_OPERATORS[positive_operator]
-    results = {
-        _compare_values(value, actual, is_pattern=takes_patterns) for value in expected_values
-    }
+    if positive_operator in PATTERN_OPERATORS:
+        has_match = _matches_any(expected_values, actual)
+    else:
+        has_match = actual.lower() in [value.lower() for value in expected_values]
+
+    # We only know how the value begins, or AWS would replace a policy variable in the condition,
+    # like ${aws:username}, so the real values may match.
+    if not has_match and (actual.endswith(UNKNOWN) or "${" in str(expected_values)):
+        return None
     # One match is enough to meet a condition, or to violate a negated one.
-    if True in results:
-        return not is_negated
-    if None in results:
-        return None
-    return is_negated
-
-
-def _compare_values(expected: str, actual: str, *, is_pattern: bool) -> bool | None:
-    """Compare a condition's value with a request's. Return None if the result is uncertain."""
-    # AWS replaces a policy variable, like ${aws:username}, with a value from the request.
-    if "${" in expected:
-        return None
-    if is_pattern and _matches_pattern(expected, actual):
-        return True
-    if not actual.endswith("*"):
-        return expected.lower() == actual.lower()
-
-    # Without patterns, a `*` is an ordinary character, but no value in a request contains one.
-    if "*" in expected and not is_pattern:
-        return False
-
-    # We only know how the request's value begins. If a part of the expected value matches this
-    # prefix, the rest may match as well.
-    known_prefix = actual.removesuffix("*")
-    lengths = range(len(expected))
-    if any(_matches_pattern(expected[:length], known_prefix) for length in lengths):
-        return None
-    return False
+    return has_match != is_negated
 
 
 def _matches_any(patterns: Any, text: str) -> bool:  # noqa: ANN401  # JSON
-    """Return True if a text matches a single pattern, or any pattern in a list."""
-    return any(_matches_pattern(pattern, text) for pattern in _wrap_in_list(patterns))
+    """Return True if a text matches a single pattern, or any pattern in a list.
 
-
-def _matches_pattern(pattern: str, text: str) -> bool:
-    """Return True if a text matches a pattern with the wildcards `*` and `?`, ignoring case."""
-    regex = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(regex, text, re.IGNORECASE) is not None
+    The wildcards are `*` and `?`, and case doesn't matter.
+    """
+    return any(
+        fnmatchcase(text.lower(), pattern.lower().replace("[", "[[]"))
+        for pattern in _wrap_in_list(patterns)
+    )

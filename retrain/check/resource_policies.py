@@ -18,6 +18,7 @@ from retrain.check.policy_evaluation import (
     build_service_context,
     evaluate_policy,
     format_actions,
+    list_unknown_keys,
     name_denying_statements,
     remove_denying_statements,
 )
@@ -26,17 +27,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from components.rules.arns import Environment
-    from retrain.check.policy_evaluation import Policy, RequestContext, Result
+    from retrain.check.policy_evaluation import Policy, RequestContext
 
 NO_POLICY: Policy = {"Version": "2012-10-17", "Statement": []}
 """Stands in for the missing policy of a resource."""
+SERVICE_NAMES = {
+    "personalize": "Personalize",
+    "logs": "CloudWatch Logs",
+    "cloudwatch": "alarms",
+}
+"""What messages call a service. The only other principal is the account's root user, to whom a key
+policy leaves the decision to IAM policies."""
 
 
 class RequiredAccess(NamedTuple):
     """What a resource's policy has to allow to one principal."""
 
-    principal_name: str
-    """What messages call the principal, for example `CloudWatch Logs`."""
     principal: str
     """A service, like `logs.eu-west-1.amazonaws.com`, or the ARN of an account's root user."""
     actions: Sequence[str]
@@ -81,7 +87,7 @@ def build_personalize_access(
 ) -> RequiredAccess:
     """Describe access that Personalize needs when it works on behalf of the pipeline's account."""
     context = build_service_context(environment, "personalize")
-    return RequiredAccess("Personalize", "personalize.amazonaws.com", actions, arns, context)
+    return RequiredAccess("personalize.amazonaws.com", actions, arns, context)
 
 
 def build_account_access(
@@ -92,7 +98,7 @@ def build_account_access(
     Without it, the account's roles couldn't use the key, even if their own policies allowed that.
     """
     root_arn = f"arn:{environment.partition}:iam::{environment.account}:root"
-    return RequiredAccess("IAM policies", root_arn, actions, [arn], context={})
+    return RequiredAccess(root_arn, actions, [arn], context={})
 
 
 def build_alarm_access(
@@ -107,7 +113,7 @@ def build_alarm_access(
     }
 
     condition = {"StringEquals": {"aws:SourceAccount": environment.account}}
-    return RequiredAccess("alarms", "cloudwatch.amazonaws.com", actions, [arn], context, condition)
+    return RequiredAccess("cloudwatch.amazonaws.com", actions, [arn], context, condition)
 
 
 def assess_policy(
@@ -118,62 +124,46 @@ def assess_policy(
     If it doesn't, the finding's command is `command_template`, in which `{}` is replaced with a
     policy that allows the access.
     """
-    decisions = _evaluate_access(policy, required)
-    if denied := decisions["denied"]:
-        statements = name_denying_statements(policy, [decision.request for decision in denied])
+    requests = defaultdict(list)
+    for access in required:
+        for request in access.requests:
+            requests[evaluate_policy(policy, request)].append(request)
+
+    if denied := requests["denied"]:
+        statements = name_denying_statements(policy, denied)
         text = (
             f"{name} has a Deny, {statements}, that does not let {_format_calls(denied)}; "
             "to take it away:"
         )
         return Finding("missing", text, _fill_in_policy(command_template, policy, required))
 
-    if not_allowed := decisions["not allowed"]:
+    if not_allowed := requests["not allowed"]:
         text = f"{name} does not let {_format_calls(not_allowed)}"
         return Finding("missing", text, _fill_in_policy(command_template, policy, required))
 
-    if uncertain := decisions["uncertain"]:
-        keys = {key for decision in uncertain for key in decision.unknown_keys}
+    if uncertain := requests["uncertain"]:
+        unknown_keys = format_list(list_unknown_keys(policy, uncertain))
         text = (
-            f"{format_list(sorted(keys))} in {name} cannot be judged from here; ignore this if "
-            "imports and messages work"
+            f"{unknown_keys} in {name} cannot be judged from here; ignore this if imports and "
+            "messages work"
         )
         return Finding("warn", text)
 
-    return Finding("ok", f"{name} is enough for {_format_principals(decisions['allowed'])}")
+    return Finding("ok", f"{name} is enough for {_format_principals(requests['allowed'])}")
 
 
-class _Decision(NamedTuple):
-    """A request for which a policy was evaluated, and the principal that would send it."""
-
-    principal_name: str
-    request: Request
-    unknown_keys: Sequence[str]
-
-
-def _evaluate_access(
-    policy: Policy, required: Sequence[RequiredAccess]
-) -> Mapping[Result, Sequence[_Decision]]:
-    """Evaluate a policy for every required request, and group the decisions by their result."""
-    decisions: dict[Result, list[_Decision]] = defaultdict(list)
-    for access in required:
-        for request in access.requests:
-            verdict = evaluate_policy(policy, request)
-            decision = _Decision(access.principal_name, request, verdict.unknown_keys)
-            decisions[verdict.result].append(decision)
-    return decisions
-
-
-def _format_calls(decisions: Sequence[_Decision]) -> str:
+def _format_calls(requests: Sequence[Request]) -> str:
     """Format what comes after "let" in a sentence, as in `Personalize call s3:GetObject`."""
-    actions = format_actions(decision.request.action for decision in decisions)
-    return f"{_format_principals(decisions)} call {actions}"
+    actions = format_actions(request.action for request in requests)
+    return f"{_format_principals(requests)} call {actions}"
 
 
-def _format_principals(decisions: Sequence[_Decision]) -> str:
-    """Name the principals of the decisions, without duplicates."""
+def _format_principals(requests: Sequence[Request]) -> str:
+    """Name the principals that would send the requests, without duplicates."""
+    services = [request.principal.partition(".")[0] for request in requests]
+    names = [SERVICE_NAMES.get(service, "IAM policies") for service in services]
     # Unlike a set, a dict preserves the order.
-    names = dict.fromkeys(decision.principal_name for decision in decisions)
-    return format_list(list(names))
+    return format_list([*dict.fromkeys(names)])
 
 
 def _fill_in_policy(
@@ -187,7 +177,7 @@ def _fill_in_policy(
     requests = [request for access in required for request in access.requests]
     new_policy = remove_denying_statements(policy, requests)
     for access in required:
-        results = [evaluate_policy(new_policy, request).result for request in access.requests]
+        results = [evaluate_policy(new_policy, request) for request in access.requests]
         if "not allowed" in results:
             new_policy["Statement"].append(access.statement)
     return command_template.replace("{}", shlex.quote(json.dumps(new_policy)))

@@ -135,7 +135,7 @@ def _check_boundary(
     boundary_arn = boundary["PermissionsBoundaryArn"]
     policy = _read_managed_policy(client, boundary_arn)
     blocked_actions = {
-        request.action for request in denied if evaluate_policy(policy, request).result != "allowed"
+        request.action for request in denied if evaluate_policy(policy, request) != "allowed"
     }
     if blocked_actions:
         yield _explain_boundary(account.pipeline, role_name, boundary_arn, blocked_actions)
