@@ -19,7 +19,7 @@ import os.path
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from functions.common.formatting import format_count
+from components.naming import build_function_name
 from retrain.account.errors import join_lines
 from retrain.check.findings import shorten_list
 
@@ -34,11 +34,21 @@ if TYPE_CHECKING:
     ResourceState: TypeAlias = Mapping[str, Any]
     """The inputs and outputs of a resource in the state, the cloud or the program."""
 
-Kind: TypeAlias = Literal["not deployed", "deleted", "by hand", "follows"]
+Kind: TypeAlias = Literal["not deployed", "deleted", "by hand", "paused", "resumed", "follows"]
 """Why Pulumi would change a resource: because the change isn't deployed yet, because somebody
 deleted or changed the resource by hand, or because it follows from another change. If a log group
-gets a new name, for example, whatever mentions that name changes, too."""
+gets a new name, for example, whatever mentions that name changes, too.
 
+If somebody turned off or on what starts runs, it's "paused" or "resumed", because that may be
+deliberate. Nobody should turn off any other schedule or rule, because these watch the pipeline and
+report stopped runs."""
+
+TRIGGER_SUFFIXES = ("-schedule", build_function_name("", "start_on_export"))
+"""The ends of the logical names of the schedule and the event rule that start runs."""
+SWITCH_KINDS: Mapping[str, Kind] = {
+    "state: ENABLED -> DISABLED": "paused",
+    "state: DISABLED -> ENABLED": "resumed",
+}
 COMPONENT_TYPE = "personalize-retraining:index:RetrainingPipeline"
 """We only report resources of this component, because a stack may also have others."""
 UNKNOWN_VALUE = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -63,27 +73,32 @@ class Change(NamedTuple):
     """For example `threshold: 1 -> 2`. Empty for a deleted resource."""
 
 
-def list_errors(preview: PreviewDocument) -> list[str]:
-    """List the errors that prevented the preview, or left it incomplete."""
+def find_error(preview: PreviewDocument) -> str | None:
+    """Find the error that prevented the preview, or left it incomplete."""
     errors = [
         diagnostic
         for diagnostic in preview.get("diagnostics", ())
         if diagnostic["severity"] == "error"
     ]
+    if not errors:
+        return None
 
-    resource_errors = [
-        f"{_format_resource_name(error['urn'])}: {_format_error(error)}"
-        for error in errors
-        if "urn" in error
-    ]
-    # After errors about resources, the engine adds one that only says that the preview failed.
-    return resource_errors or [_format_error(error) for error in errors]
+    # Prefer an error about a resource, because the engine adds another one that only says that the
+    # preview failed.
+    error = min(errors, key=lambda error: "urn" not in error)
+    text = join_lines(error["message"]).removeprefix("error: ")
+    if "urn" in error:
+        return f"{_format_resource_name(error['urn'])}: {text}"
+    return text
 
 
-def find_modified_times(preview: PreviewDocument) -> dict[str, str]:
-    """Map the URN of each refreshed resource to the time when its state was last written."""
-    states = _find_refreshed_states(preview)
-    return {urn: state.get("modified", "") for urn, state in states.items()}
+def find_refreshed_states(preview: PreviewDocument) -> dict[str, ResourceState]:
+    """Map the URN of each resource that was refreshed to its state before the refresh."""
+    return {
+        step["urn"]: step["oldState"]
+        for step in _list_pipeline_steps(preview)
+        if step["op"] == "refresh"
+    }
 
 
 def list_changes(preview: PreviewDocument) -> list[Change]:
@@ -92,7 +107,7 @@ def list_changes(preview: PreviewDocument) -> list[Change]:
     In a preview without `--refresh`, the state stands in for the cloud, so no change counts as made
     by hand.
     """
-    states = _find_refreshed_states(preview)
+    states = find_refreshed_states(preview)
     planned_steps = [
         step
         for step in _list_pipeline_steps(preview)
@@ -105,15 +120,6 @@ def list_changes(preview: PreviewDocument) -> list[Change]:
     for step in planned_steps:
         changes += _list_resource_changes(step, states.get(step["urn"]), renamed_urns)
     return changes
-
-
-def _find_refreshed_states(preview: PreviewDocument) -> dict[str, ResourceState]:
-    """Map the URN of each resource that was refreshed to its state before the refresh."""
-    return {
-        step["urn"]: step["oldState"]
-        for step in _list_pipeline_steps(preview)
-        if step["op"] == "refresh"
-    }
 
 
 def _list_pipeline_steps(preview: PreviewDocument) -> list[PreviewStep]:
@@ -152,24 +158,30 @@ def _list_property_changes(
     value, which isn't deployed yet.
     """
     resource = _format_resource_name(step["urn"])
-    cloud_value = _get_current_value(step["oldState"], name)
-    by_hand = _describe_differences(name, _get_current_value(state, name), cloud_value)
-    if by_hand:
-        yield Change("by hand", resource, by_hand)
-
     program = step["newState"]
-    if _is_consequence(name, program, renamed_urns):
-        if not by_hand:
-            yield Change("follows", resource, name)
-        return
+    by_hand = _describe_differences(
+        name, _get_current_value(state, name), _get_current_value(step["oldState"], name)
+    )
+    not_deployed = _describe_differences(
+        name, state["inputs"].get(name, ABSENT), program["inputs"].get(name, ABSENT)
+    )
 
-    program_value = program["inputs"].get(name, ABSENT)
-    not_deployed = _describe_differences(name, state["inputs"].get(name, ABSENT), program_value)
-    if not_deployed:
+    if by_hand:
+        yield Change(_classify_change_by_hand(resource, by_hand), resource, by_hand)
+    if _is_consequence(name, program, renamed_urns):
+        yield Change("follows", resource, name)
+    elif not_deployed:
         yield Change("not deployed", resource, not_deployed)
     elif not by_hand:
         # The engine also compares values that its output doesn't contain, such as secrets.
         yield Change("not deployed", resource, f"{name}, whose values are not shown")
+
+
+def _classify_change_by_hand(resource: str, details: str) -> Kind:
+    """Tell a deliberate pause, or its end, from a change that damages the pipeline."""
+    if resource.endswith(TRIGGER_SUFFIXES):
+        return SWITCH_KINDS.get(details, "by hand")
+    return "by hand"
 
 
 def _is_consequence(name: str, program: ResourceState, renamed_urns: AbstractSet[str]) -> bool:
@@ -191,36 +203,37 @@ def _describe_differences(name: str, old: object, new: object) -> str:
 
 def _list_differences(path: str, old: object, new: object) -> Iterator[str]:
     """Yield a text for each difference, even if it's deep inside a list or a JSON document."""
-    old = _parse_if_json(old)
-    new = _parse_if_json(new)
+    old_parts = _split(old)
+    new_parts = _split(new)
 
-    if isinstance(old, dict) and isinstance(new, dict):
-        # `__defaults` is internal to Pulumi.
-        for key in sorted({*old, *new} - {"__defaults"}):
-            yield from _list_differences(
-                f"{path}.{key}", old.get(key, ABSENT), new.get(key, ABSENT)
-            )
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (old_item, new_item) in enumerate(zip(old, new, strict=True)):
-            yield from _list_differences(f"{path}[{index}]", old_item, new_item)
+    if old_parts is not None and new_parts is not None:
+        for name in sorted(old_parts.keys() | new_parts.keys()):
+            old_part = old_parts.get(name, ABSENT)
+            new_part = new_parts.get(name, ABSENT)
+            yield from _list_differences(f"{path}{name}", old_part, new_part)
     elif old != new:
         yield f"{path}: {_shorten(old, new)} -> {_shorten(new, old)}"
 
 
-def _parse_if_json(value: object) -> object:
-    """Parse a JSON document, such as a policy. Return any other value as it is."""
+def _split(value: object) -> dict[str, object] | None:
+    """Map the end of each part's path to the part, for example `.key` or `[0]`.
+
+    Returns None if the value isn't a list, an object, or a JSON document such as a policy.
+    """
     if isinstance(value, str) and value.startswith(("{", "[")):
         with suppress(ValueError):
-            return json.loads(value)
-    return value
+            value = json.loads(value)
+
+    if isinstance(value, list):
+        return {f"[{index}]": item for index, item in enumerate(value)}
+    if isinstance(value, dict):
+        # `__defaults` is internal to Pulumi.
+        return {f".{key}": item for key, item in value.items() if key != "__defaults"}
+    return None
 
 
 def _shorten(value: object, other: object) -> str:
     """Shorten a value to fit into a line, but show where it differs from the other value."""
-    if isinstance(value, list) and isinstance(other, list):
-        # Long lists often begin with the same items, so an excerpt wouldn't show a difference.
-        return format_count(len(value), "item")
-
     text = _format_value(value)
     if len(text) <= MAX_SHOWN_CHARACTERS:
         return text
@@ -244,8 +257,3 @@ def _format_resource_name(urn: str) -> str:
     """Return a resource's type and name, for example `Role retraining-prod-import`."""
     *_, types, name = urn.split("::")
     return f"{types.rpartition(':')[2]} {name}"
-
-
-def _format_error(diagnostic: Mapping[str, str]) -> str:
-    """Return the engine's error message in one line."""
-    return join_lines(diagnostic["message"]).removeprefix("error: ")

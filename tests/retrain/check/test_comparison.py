@@ -8,7 +8,7 @@ from retrain.account.access import Access
 from retrain.account.errors import OperatorError
 from retrain.check.comparison import compare, explain_comparison
 from retrain.check.examined_pipeline import find_pipeline
-from retrain.check.preview import find_modified_times
+from retrain.check.preview import find_refreshed_states
 from tests.retrain.check import answers as a
 from tests.retrain.check.test_preview import recorded
 from tests.retrain.in_process import STACK, UNCHANGED, account
@@ -47,8 +47,8 @@ def state_in(document):
     """Return the state that a preview has read."""
     if isinstance(document, OperatorError):
         return {}
-    times = find_modified_times(document)
-    return {"resources": [{"urn": urn, "modified": time} for urn, time in times.items()]}
+    states = find_refreshed_states(document)
+    return {"resources": [{"urn": urn, **state} for urn, state in states.items()]}
 
 
 @pytest.mark.parametrize("name", ["damaged", "not_deployed"])
@@ -85,7 +85,7 @@ def test_without_the_right_to_read_everything_only_what_is_not_deployed_is_known
     reason = (
         "An error occurred (AccessDeniedException) when calling the X operation: not authorized"
     )
-    denied = f"LogGroup retraining-dev-functions: Preview failed: {reason} (2 more errors)"
+    denied = f"LogGroup retraining-dev-functions: Preview failed: {reason}"
     problem = ("missing", f"{NOT_COMPARED}: {denied}", None)
     first, *more = compared(recorded("denied"), plain=only("Schedule"))
     assert first == problem
