@@ -16,52 +16,53 @@ from retrain.check.role_policies import find_denied_requests
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from retrain.check.findings import Account
+    from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.policy_evaluation import Request
 
 
-def check_caller(account: Account) -> Iterator[Finding]:
+def check_caller(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Check that the caller belongs to the pipeline's account and may run every command."""
-    environment = account.pipeline.environment
-    if account.caller_arn.split(":")[4] != environment.account:
+    environment = pipeline.environment
+    caller_arn = pipeline.access.fetch_caller_arn()
+    if caller_arn.split(":")[4] != environment.account:
         text = (
-            f"{account.caller_arn} is not of the pipeline's account {environment.account}; choose "
-            "other credentials with --profile"
+            f"{caller_arn} is not of the pipeline's account {environment.account}; choose other "
+            "credentials with --profile"
         )
         yield Finding("missing", text)
         return
 
-    yield Finding("ok", f"{account.caller_arn}, region {environment.region}")
+    yield Finding("ok", f"{caller_arn}, region {environment.region}")
 
     # IAM can't simulate the permissions of an account's root user.
-    if not account.caller_arn.endswith(":root"):
-        yield from _check_commands(account, _find_principal_arn(account))
+    if not caller_arn.endswith(":root"):
+        yield from _check_commands(pipeline, _find_principal_arn(pipeline, caller_arn))
 
 
-def _find_principal_arn(account: Account) -> str:
+def _find_principal_arn(pipeline: ExaminedPipeline, caller_arn: str) -> str:
     """Find the ARN of the caller's user or role.
 
     If the caller is the session of a role, we need the role itself, because IAM can't simulate the
     permissions of a session.
     """
-    if ":assumed-role/" not in account.caller_arn:
-        return account.caller_arn
+    if ":assumed-role/" not in caller_arn:
+        return caller_arn
 
     # A session's ARN, which ends with `assumed-role/<role>/<session>`, lacks the role's path, so
     # we can't derive the role's ARN from it.
-    role_name = account.caller_arn.split("/")[1]
-    response = account.client("iam").get_role(RoleName=role_name)
+    role_name = caller_arn.split("/")[1]
+    response = pipeline.client("iam").get_role(RoleName=role_name)
     return str(response["Role"]["Arn"])
 
 
-def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
+def _check_commands(pipeline: ExaminedPipeline, principal_arn: str) -> Iterator[Finding]:
     """Warn about commands for which the caller lacks permissions."""
-    denied_actions = _find_denied_actions(account, principal_arn)
+    denied_actions = _find_denied_actions(pipeline, principal_arn)
     if not denied_actions:
         yield Finding("ok", "every command is allowed")
         return
 
-    policy_command = account.pipeline.command("doctor", "--policy")
+    policy_command = pipeline.command("doctor", "--policy")
     for command, grants in GRANTS_BY_COMMAND.items():
         missing_actions = denied_actions.intersection(chain.from_iterable(grants.values()))
         if missing_actions:
@@ -69,10 +70,12 @@ def _check_commands(account: Account, principal_arn: str) -> Iterator[Finding]:
             yield Finding("warn", text, policy_command)
 
 
-def _find_denied_actions(account: Account, principal_arn: str) -> set[str]:
+def _find_denied_actions(pipeline: ExaminedPipeline, principal_arn: str) -> set[str]:
     """Find the IAM actions that our commands need, but the caller isn't allowed to call."""
-    arns_by_kind = list_arns_by_kind(account.pipeline)
+    arns_by_kind = list_arns_by_kind(pipeline)
     denied_requests: list[Request] = []
     for kind, actions in merge_grants(*GRANTS_BY_COMMAND.values()).items():
-        denied_requests += find_denied_requests(account, principal_arn, actions, arns_by_kind[kind])
+        denied_requests += find_denied_requests(
+            pipeline, principal_arn, actions, arns_by_kind[kind]
+        )
     return {request.action for request in denied_requests}

@@ -26,10 +26,8 @@ from retrain.check.role_policies import explain_denied_requests, find_denied_req
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from components.args import RetrainingPipelineArgs
     from components.rules.arns import Environment
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.check.findings import Account
     from retrain.check.policy_evaluation import Policy, Request
 
 DATA_KEY_ACTIONS = [
@@ -58,11 +56,11 @@ LOG_GROUP_CONDITION_KEY = "kms:encryptioncontext:aws:logs:arn"
 """The condition key that contains the ARN of the encrypted log group."""
 
 
-def check_bucket_policies(account: Account) -> Iterator[Finding]:
+def check_bucket_policies(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Check that the bucket policies let Personalize import the exports and run batch jobs."""
-    for bucket_arn in map_s3_actions_to_arns(account.pipeline)["s3:ListBucket"]:
-        required_access = _list_bucket_access(account.pipeline, bucket_arn)
-        yield _check_bucket(account, bucket_arn.rpartition(":")[2], required_access)
+    for bucket_arn in map_s3_actions_to_arns(pipeline)["s3:ListBucket"]:
+        required_access = _list_bucket_access(pipeline, bucket_arn)
+        yield _check_bucket(pipeline, bucket_arn.rpartition(":")[2], required_access)
 
 
 def _list_bucket_access(pipeline: ExaminedPipeline, bucket_arn: str) -> Iterator[RequiredAccess]:
@@ -74,12 +72,12 @@ def _list_bucket_access(pipeline: ExaminedPipeline, bucket_arn: str) -> Iterator
 
 
 def _check_bucket(
-    account: Account, bucket: str, required_access: Iterable[RequiredAccess]
+    pipeline: ExaminedPipeline, bucket: str, required_access: Iterable[RequiredAccess]
 ) -> Finding:
     """Check that a bucket exists, and that its policy allows the required access."""
-    client = account.client("s3")
+    client = pipeline.client("s3")
     if read_if_exists(client.head_bucket, Bucket=bucket) is None:
-        create_command = f"aws s3 mb s3://{bucket} --region {account.pipeline.environment.region}"
+        create_command = f"aws s3 mb s3://{bucket} --region {pipeline.environment.region}"
         return Finding("missing", f"{bucket} does not exist; correct its name, or:", create_command)
 
     policy = NO_POLICY
@@ -91,16 +89,15 @@ def _check_bucket(
     return assess_policy(f"the policy of {bucket}", policy, command_template, *required_access)
 
 
-def check_import_role(account: Account) -> Iterator[Finding]:
+def check_import_role(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Check that Personalize may assume the import role, and that the role may read the exports."""
-    pipeline = account.pipeline
     role_arn = pipeline.settings["importRoleArn"]
     if not role_arn:
         yield Finding("ok", "the deployment creates the import role")
         return
 
     role_name = role_arn.rpartition("/")[2]
-    response = read_if_exists(account.client("iam").get_role, RoleName=role_name)
+    response = read_if_exists(pipeline.client("iam").get_role, RoleName=role_name)
     if response is None:
         # Without the setting, a deployment creates the role.
         remove_setting_command = pipeline.config_command("rm importRoleArn")
@@ -110,7 +107,7 @@ def check_import_role(account: Account) -> Iterator[Finding]:
 
     trust_policy = response["Role"]["AssumeRolePolicyDocument"]
     yield _check_import_trust(pipeline, role_name, trust_policy)
-    yield from _check_import_permissions(account, role_arn, role_name)
+    yield from _check_import_permissions(pipeline, role_arn, role_name)
 
 
 def _check_import_trust(
@@ -140,9 +137,10 @@ def _choose_role_command(pipeline: ExaminedPipeline, manual_command: str) -> str
     return manual_command
 
 
-def _check_import_permissions(account: Account, role_arn: str, role_name: str) -> Iterator[Finding]:
+def _check_import_permissions(
+    pipeline: ExaminedPipeline, role_arn: str, role_name: str
+) -> Iterator[Finding]:
     """Check that the import role may read the exports. If it may not, explain why."""
-    pipeline = account.pipeline
     locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
     # The role doesn't need permissions for a KMS key:
     # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
@@ -150,14 +148,14 @@ def _check_import_permissions(account: Account, role_arn: str, role_name: str) -
 
     denied_requests: list[Request] = []
     for action, arns in arns_by_action.items():
-        denied_requests += find_denied_requests(account, role_arn, [action], arns)
+        denied_requests += find_denied_requests(pipeline, role_arn, [action], arns)
     if not denied_requests:
         yield Finding("ok", f"{role_name} may read the exports")
         return
 
     put_policy_command = _build_put_policy_command(role_name, arns_by_action)
     grant_command = _choose_role_command(pipeline, put_policy_command)
-    yield from explain_denied_requests(account, role_name, denied_requests, grant_command)
+    yield from explain_denied_requests(pipeline, role_name, denied_requests, grant_command)
 
 
 def _build_put_policy_command(role_name: str, arns_by_action: Mapping[str, Sequence[str]]) -> str:
@@ -174,26 +172,22 @@ def _build_put_policy_command(role_name: str, arns_by_action: Mapping[str, Seque
     )
 
 
-def check_keys(account: Account) -> Iterator[Finding]:
+def check_keys(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Check that services and roles may use the KMS keys that the stack's file names."""
-    pipeline = account.pipeline
-    if pipeline.args is None:
-        return
-
     # Both settings may name the same key. A command that repairs it replaces the whole key policy,
     # so first collect everything that the policy has to allow.
     required_by_key: dict[str, list[RequiredAccess]] = defaultdict(list)
-    if pipeline.args.data_kms_key_arn:
-        key_arn = str(pipeline.args.data_kms_key_arn)
-        required_by_key[key_arn] += _list_data_key_access(pipeline.environment, key_arn)
-    if pipeline.args.kms_key_arn:
-        key_arn = str(pipeline.args.kms_key_arn)
-        required_by_key[key_arn] += _list_log_key_access(
-            pipeline.environment, key_arn, pipeline.args
+    if pipeline.data_key_arn:
+        required_by_key[pipeline.data_key_arn] += _list_data_key_access(
+            pipeline.environment, pipeline.data_key_arn
+        )
+    if pipeline.log_key_arn:
+        required_by_key[pipeline.log_key_arn] += _list_log_key_access(
+            pipeline, pipeline.log_key_arn
         )
 
     for key_arn, required_access in required_by_key.items():
-        yield _check_key(account, key_arn, required_access)
+        yield _check_key(pipeline, key_arn, required_access)
 
 
 def _list_data_key_access(environment: Environment, key_arn: str) -> Iterator[RequiredAccess]:
@@ -202,10 +196,9 @@ def _list_data_key_access(environment: Environment, key_arn: str) -> Iterator[Re
     yield build_account_access(environment, ["kms:Decrypt"], key_arn)
 
 
-def _list_log_key_access(
-    environment: Environment, key_arn: str, args: RetrainingPipelineArgs
-) -> Iterator[RequiredAccess]:
+def _list_log_key_access(pipeline: ExaminedPipeline, key_arn: str) -> Iterator[RequiredAccess]:
     """List the access that services and roles need to the key that encrypts logs and messages."""
+    environment = pipeline.environment
     log_group_arn = iam.build_arn(environment, "logs", f"log-group:{UNKNOWN}")
     log_group_pattern = iam.build_arn(environment, "logs", "log-group:*")
 
@@ -222,15 +215,15 @@ def _list_log_key_access(
     yield build_account_access(environment, TOPIC_KEY_ACTIONS, key_arn)
 
     # A topic that the deployment doesn't create isn't encrypted with this key.
-    if args.notifications.topic_arn is None:
+    if pipeline.args and pipeline.args.notifications.topic_arn is None:
         yield build_alarm_access(environment, TOPIC_KEY_ACTIONS, key_arn)
 
 
 def _check_key(
-    account: Account, key_arn: str, required_access: Iterable[RequiredAccess]
+    pipeline: ExaminedPipeline, key_arn: str, required_access: Iterable[RequiredAccess]
 ) -> Finding:
     """Check that a key is enabled, and that its policy allows the required access."""
-    client = account.client("kms")
+    client = pipeline.client("kms")
     response = read_if_exists(client.describe_key, KeyId=key_arn)
     if response is None:
         return Finding("missing", f"{key_arn} is gone")
@@ -251,25 +244,25 @@ def _check_key(
     return assess_policy(f"the policy of {key_arn}", policy, command_template, *required_access)
 
 
-def check_export_events(account: Account) -> Iterator[Finding]:
+def check_export_events(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Check that buckets send the events for new ready markers to EventBridge.
 
     A ready marker is the object that an export job writes last. With `trigger.onExport`, its event
     starts a run. Without that setting, there's nothing to check.
     """
-    settings = account.pipeline.settings
+    settings = pipeline.settings
     if not settings.get("triggerOnExport"):
         return
 
     markers = [dataset["readyMarker"] for dataset in settings["datasets"]]
     buckets = {split_location(marker).bucket for marker in markers if marker}
     for bucket in sorted(buckets):
-        yield _check_bucket_events(account, bucket)
+        yield _check_bucket_events(pipeline, bucket)
 
 
-def _check_bucket_events(account: Account, bucket: str) -> Finding:
+def _check_bucket_events(pipeline: ExaminedPipeline, bucket: str) -> Finding:
     """Check that a bucket sends its events to EventBridge."""
-    configuration = account.client("s3").get_bucket_notification_configuration(Bucket=bucket)
+    configuration = pipeline.client("s3").get_bucket_notification_configuration(Bucket=bucket)
     if "EventBridgeConfiguration" in configuration:
         return Finding("ok", bucket)
 

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from components import iam
 from components.alarms import list_alarms
 from components.function_configs import FUNCTION_CONFIGS
+from functions.common import clock
 from functions.common.formatting import format_list
 from retrain.account.access import read_if_exists
 from retrain.account.errors import join_lines
 from retrain.account.permissions import list_arns_by_kind
 from retrain.account.subscriptions import list_subscriptions, read_filter_policies
 from retrain.account.triggers import describe_schedule
+from retrain.check.deployed_pipeline import find_function_arns
 from retrain.check.findings import Finding
 from retrain.check.resource_policies import assess_policy, build_alarm_access
 from retrain.check.role_policies import (
@@ -31,9 +33,8 @@ from retrain.check.role_policies import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from retrain.account.access import Access
     from retrain.account.subscriptions import Subscription
-    from retrain.check.deployed_account import DeployedAccount
+    from retrain.check.deployed_pipeline import DeployedPipeline
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Level
     from retrain.check.policy_evaluation import Request
@@ -46,42 +47,41 @@ CONFIGS_BY_HANDLER = {
 """Handler of a Lambda function -> its configuration, which includes its permissions."""
 
 
-def check_functions(account: DeployedAccount) -> Iterator[Finding]:
+def check_functions(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Check that each function exists and can be invoked."""
-    for name, configs in account.function_configs.items():
+    for name, config in deployed.function_configs.items():
         problem = None
-        if None in configs:
+        if config is None:
             problem = "does not exist, or lacks the version that runs call"
-        elif any(config["State"] == "Failed" for config in configs):
+        elif config["State"] == "Failed":
             problem = "is Failed"
-        yield account.report_resource(name, problem)
+        yield deployed.pipeline.report_resource(name, problem)
 
 
-def check_roles(account: DeployedAccount) -> Iterator[Finding]:
+def check_roles(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Check that each role has the permissions that it needs. If it doesn't, explain why."""
-    denied_requests: dict[str, list[Request]] = defaultdict(list)
-    for permission in _list_needed_permissions(account):
-        denied_requests[permission.role_arn] += find_denied_requests(account, *permission)
+    denied_by_role: dict[str, list[Request]] = defaultdict(list)
+    for role_arn, actions, arns in _list_needed_permissions(deployed):
+        denied_by_role[role_arn] += find_denied_requests(deployed.pipeline, role_arn, actions, arns)
 
-    for role_arn, denied in sorted(denied_requests.items()):
-        yield from _check_role(account, role_arn.rpartition("/")[2], denied)
+    for role_arn, denied_requests in sorted(denied_by_role.items()):
+        yield from _check_role(deployed.pipeline, role_arn.rpartition("/")[2], denied_requests)
 
 
 def _check_role(
-    account: DeployedAccount, role_name: str, denied: Sequence[Request]
+    pipeline: ExaminedPipeline, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
     """Report the permissions that a role lacks. If it has them all, warn about added policies."""
-    if read_if_exists(account.client("iam").get_role, RoleName=role_name) is None:
-        yield account.report_resource(role_name, "does not exist")
+    if read_if_exists(pipeline.client("iam").get_role, RoleName=role_name) is None:
+        yield pipeline.report_resource(role_name, "does not exist")
         return
 
     if denied:
-        deploy_command = account.pipeline.deploy_command
-        yield from explain_denied_requests(account, role_name, denied, deploy_command)
+        yield from explain_denied_requests(pipeline, role_name, denied, pipeline.deploy_command)
         return
 
     yield Finding("ok", role_name)
-    for policy in list_added_policies(account, role_name):
+    for policy in list_added_policies(pipeline, role_name):
         text = f"{role_name}: {policy.description} is not from this stack; to take it away:"
         yield Finding("warn", text, policy.removal_command)
 
@@ -95,54 +95,57 @@ class NeededPermission(NamedTuple):
     """The ARNs of the resources. Empty if the pipeline has no such resource."""
 
 
-def _list_needed_permissions(account: DeployedAccount) -> Iterator[NeededPermission]:
+def _list_needed_permissions(deployed: DeployedPipeline) -> Iterator[NeededPermission]:
     """List the permissions that the state machine, the schedules and the functions need."""
-    machine_role_arn = account.target.state_machine["roleArn"]
+    state_machine = deployed.target.state_machine
     yield NeededPermission(
-        machine_role_arn, ["lambda:InvokeFunction"], account.published_version_arns
+        state_machine["roleArn"],
+        ["lambda:InvokeFunction"],
+        find_function_arns(state_machine["definition"]),
     )
 
-    for service, schedule in account.schedules.items():
-        target = schedule["Target"]
-        action = SCHEDULED_ACTIONS[service]
-        yield NeededPermission(target["RoleArn"], [action], [target["Arn"]])
-        if "DeadLetterConfig" in target:
-            queue_arn = target["DeadLetterConfig"]["Arn"]
-            yield NeededPermission(target["RoleArn"], ["sqs:SendMessage"], [queue_arn])
+    for service, schedule in deployed.schedules.items():
+        schedule_target = schedule["Target"]
+        role_arn = schedule_target["RoleArn"]
+        yield NeededPermission(role_arn, [SCHEDULED_ACTIONS[service]], [schedule_target["Arn"]])
+        if "DeadLetterConfig" in schedule_target:
+            queue_arn = schedule_target["DeadLetterConfig"]["Arn"]
+            yield NeededPermission(role_arn, ["sqs:SendMessage"], [queue_arn])
 
-    yield from _list_function_permissions(account)
+    yield from _list_function_permissions(deployed)
 
 
-def _list_function_permissions(account: DeployedAccount) -> Iterator[NeededPermission]:
-    """List the permissions that FUNCTION_CONFIGS defines for the latest code of each function."""
+def _list_function_permissions(deployed: DeployedPipeline) -> Iterator[NeededPermission]:
+    """List the permissions that FUNCTION_CONFIGS defines for each function."""
     # The roles were created for the deployed settings, from which the stack's file may differ.
-    arns_by_kind = list_arns_by_kind(replace(account.pipeline, settings=account.target.settings))
-    # Each function's first configuration belongs to its latest code.
-    for deployed_config, *_ in account.function_configs.values():
-        if deployed_config is None or deployed_config["Handler"] not in CONFIGS_BY_HANDLER:
+    arns_by_kind = list_arns_by_kind(replace(deployed.pipeline, settings=deployed.target.settings))
+
+    for deployed_config in filter(None, deployed.function_configs.values()):
+        handler = deployed_config["Handler"]
+        if handler not in CONFIGS_BY_HANDLER:
+            # Another release may have other functions.
             continue
 
         role_arn = deployed_config["Role"]
-        config = CONFIGS_BY_HANDLER[deployed_config["Handler"]]
-        for kind, actions in config.permissions.items():
+        for kind, actions in CONFIGS_BY_HANDLER[handler].permissions.items():
             yield NeededPermission(role_arn, actions, arns_by_kind[kind])
 
         log_group = deployed_config["LoggingConfig"]["LogGroup"]
         log_stream = f"log-group:{log_group}:log-stream:any"
-        log_arn = iam.build_arn(account.pipeline.environment, "logs", log_stream)
+        log_arn = iam.build_arn(deployed.pipeline.environment, "logs", log_stream)
         yield NeededPermission(role_arn, ["logs:PutLogEvents"], [log_arn])
 
 
-def check_schedule(account: DeployedAccount) -> Iterator[Finding]:
+def check_schedule(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Say when the schedule starts the next run, or warn that the pipeline is paused."""
-    pipeline = account.pipeline
-    schedule = account.schedules.get("states")
+    pipeline = deployed.pipeline
+    schedule = deployed.schedules.get("states")
     if schedule is None:
         return
 
     if schedule["State"] == "ENABLED":
-        yield Finding("ok", describe_schedule(schedule, account.now))
-    elif account.is_paused_by_hand:
+        yield Finding("ok", describe_schedule(schedule, clock.now()))
+    elif deployed.is_paused_by_hand:
         text = (
             "paused by hand, so no run starts by itself until somebody resumes it, or runs "
             f"`{pipeline.deploy_command}`"
@@ -153,15 +156,15 @@ def check_schedule(account: DeployedAccount) -> Iterator[Finding]:
         yield Finding("warn", "the pipeline is paused, so no run starts by itself", unpause_command)
 
 
-def check_other_pipelines(account: DeployedAccount) -> Iterator[Finding]:
+def check_other_pipelines(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Warn about other pipelines with the same name, because their alarms and charts mix with ours.
 
     Such a pipeline may be left over from a stack that was removed by force, which doesn't delete
     the stack's resources.
     """
-    for machine_arn in account.other_state_machine_arns:
+    for machine_arn in deployed.other_state_machine_arns:
         text = (
-            f"{machine_arn} has the name {account.pipeline_name} too, so their alarms and charts "
+            f"{machine_arn} has the name {deployed.name} too, so their alarms and charts "
             "mix; rename one stack, or if the other one was removed, end its schedules:"
         )
         delete_command = (
@@ -170,37 +173,38 @@ def check_other_pipelines(account: DeployedAccount) -> Iterator[Finding]:
         yield Finding("warn", text, delete_command)
 
 
-def check_ringing_alarms(account: DeployedAccount) -> Iterator[Finding]:
+def check_ringing_alarms(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Warn about alarms in the state ALARM, with advice from the alarms' definitions."""
-    for alarm in list_alarms(account.target.settings):
+    for alarm in list_alarms(deployed.target.settings):
         # The advice may contain commands with the placeholder STACK.
-        advice = alarm.what_to_do.replace("STACK", account.pipeline.stack or "STACK")
-        for deployed_alarm in account.find_deployed_alarms(alarm.name):
+        advice = alarm.what_to_do.replace("STACK", deployed.pipeline.stack or "STACK")
+        for deployed_alarm in deployed.find_alarms(alarm.name):
             if deployed_alarm["StateValue"] == "ALARM":
                 reason = join_lines(deployed_alarm["StateReason"])
                 yield Finding("warn", f"{alarm.name} is in ALARM: {reason}. {advice}")
 
 
-def check_messages(account: DeployedAccount) -> Iterator[Finding]:
+def check_messages(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Check that the SNS topic exists, alarms may publish to it, and somebody gets its messages."""
-    topic_arn = account.pipeline.topic_arn
-    topic_name = f"the topic {topic_arn.rpartition(':')[2]}"
-    response = read_if_exists(account.client("sns").get_topic_attributes, TopicArn=topic_arn)
+    pipeline = deployed.pipeline
+    topic_name = f"the topic {pipeline.topic_arn.rpartition(':')[2]}"
+    client = pipeline.client("sns")
+    response = read_if_exists(client.get_topic_attributes, TopicArn=pipeline.topic_arn)
     if response is None:
-        yield account.report_resource(topic_name, "does not exist")
+        yield pipeline.report_resource(topic_name, "does not exist")
         return
 
     yield Finding("ok", topic_name)
     topic_policy = json.loads(response["Attributes"]["Policy"])
-    yield _check_topic_policy(account.pipeline, topic_arn, topic_name, topic_policy)
-
-    yield from _check_subscriptions(account.pipeline, topic_arn)
+    yield _check_topic_policy(pipeline, topic_name, topic_policy)
+    yield from _check_subscriptions(pipeline)
 
 
 def _check_topic_policy(
-    pipeline: ExaminedPipeline, topic_arn: str, topic_name: str, policy: Mapping[str, object]
+    pipeline: ExaminedPipeline, topic_name: str, policy: Mapping[str, object]
 ) -> Finding:
     """Check that the topic's policy lets alarms publish messages."""
+    topic_arn = pipeline.topic_arn
     repair_command = pipeline.deploy_command
     if pipeline.args and pipeline.args.notifications.topic_arn:
         # A deployment doesn't change the policy of a topic that it didn't create.
@@ -213,89 +217,72 @@ def _check_topic_policy(
     return assess_policy(f"the policy of {topic_name}", policy, repair_command, publish_access)
 
 
-def _check_subscriptions(pipeline: ExaminedPipeline, topic_arn: str) -> Iterator[Finding]:
-    """Check that the topic has subscribers, and that all of them get the messages."""
-    subscriptions = list_subscriptions(pipeline.access, topic_arn)
-    yield from _check_filters(pipeline.access, subscriptions)
+def _check_subscriptions(pipeline: ExaminedPipeline) -> Iterator[Finding]:
+    """Check that the topic has subscribers, and that all of them get the alarms."""
+    subscriptions = list_subscriptions(pipeline.access, pipeline.topic_arn)
+    filter_policies = read_filter_policies(pipeline.access, subscriptions)
+    recipients = [
+        subscription.address
+        for subscription in subscriptions
+        if subscription.is_confirmed and subscription not in filter_policies
+    ]
+    # If at least somebody gets the alarms, it's only a warning that others don't.
+    level: Level = "warn" if recipients else "missing"
+
+    for subscription in subscriptions:
+        if not subscription.is_confirmed:
+            yield _explain_pending_subscription(level, subscription, pipeline.topic_arn)
+    for subscription, filter_policy in filter_policies.items():
+        yield _explain_filter(level, subscription, filter_policy)
+
     yield from _check_emails(pipeline, subscriptions)
-    yield from _check_confirmations(topic_arn, subscriptions)
-    yield from _report_recipients(pipeline, subscriptions)
+    if recipients:
+        yield Finding("ok", f"messages and alarms go to {format_list(recipients)}")
 
 
-def _check_filters(access: Access, subscriptions: Sequence[Subscription]) -> Iterator[Finding]:
-    """Report subscriptions with a filter policy, which may drop the messages of alarms.
+def _explain_pending_subscription(
+    level: Level, subscription: Subscription, topic_arn: str
+) -> Finding:
+    """Report a subscription to which SNS sends nothing until somebody follows its link."""
+    address = subscription.address
+    text = f"{address} has not confirmed its subscription; to send the link again:"
+    subscribe_command = (
+        f"aws sns subscribe --topic-arn {topic_arn} --protocol {subscription.protocol} "
+        f"--notification-endpoint {address}"
+    )
+    return Finding(level, text, subscribe_command)
+
+
+def _explain_filter(level: Level, subscription: Subscription, filter_policy: str) -> Finding:
+    """Report a subscription with a filter policy, which may drop the messages of alarms.
 
     These messages don't have attributes that a filter could match. If a filter applies to the body
     instead, we don't try to find out which messages it lets through.
     """
-    filter_policies = read_filter_policies(access, subscriptions)
-    confirmed = {subscription for subscription in subscriptions if subscription.is_confirmed}
-    # If every confirmed subscription has a filter, perhaps nobody gets the alarms.
-    level: Level = "missing" if filter_policies.keys() == confirmed else "warn"
-
-    for subscription, filter_policy in filter_policies.items():
-        text = (
-            f"{subscription.address} gets no alarms, but only what its filter lets through, "
-            f"{filter_policy}; to remove it:"
-        )
-        remove_command = (
-            f"aws sns set-subscription-attributes --subscription-arn {subscription.arn} "
-            "--attribute-name FilterPolicy --attribute-value '{}'"
-        )
-        yield Finding(level, text, remove_command)
+    text = (
+        f"{subscription.address} gets no alarms, but only what its filter lets through, "
+        f"{filter_policy}; to remove it:"
+    )
+    remove_command = (
+        f"aws sns set-subscription-attributes --subscription-arn {subscription.arn} "
+        "--attribute-name FilterPolicy --attribute-value '{}'"
+    )
+    return Finding(level, text, remove_command)
 
 
 def _check_emails(
     pipeline: ExaminedPipeline, subscriptions: Sequence[Subscription]
 ) -> Iterator[Finding]:
-    """Check that the topic has a subscription for each email address in the stack's file."""
-    if pipeline.args is None:
-        return
+    """Check that each email address in the stack's file is subscribed, and anybody at all."""
+    emails: set[str] = set()
+    if pipeline.args is not None:
+        emails.update(pipeline.args.notifications.emails)
 
     subscribed_addresses = {subscription.address for subscription in subscriptions}
-    for address in sorted(set(pipeline.args.notifications.emails) - subscribed_addresses):
+    for address in sorted(emails - subscribed_addresses):
         yield Finding("missing", f"{address} is not subscribed", pipeline.deploy_command)
 
-
-def _check_confirmations(
-    topic_arn: str, subscriptions: Sequence[Subscription]
-) -> Iterator[Finding]:
-    """Report subscriptions that aren't confirmed.
-
-    SNS sends no messages to an address until somebody follows the confirmation link. If another
-    subscription is confirmed, that's only a warning, because at least somebody gets the messages.
-    """
-    is_anybody_confirmed = any(subscription.is_confirmed for subscription in subscriptions)
-    level: Level = "warn" if is_anybody_confirmed else "missing"
-    for subscription in subscriptions:
-        if subscription.is_confirmed:
-            continue
-
-        address = subscription.address
-        text = f"{address} has not confirmed its subscription; to send the link again:"
-        subscribe_command = (
-            f"aws sns subscribe --topic-arn {topic_arn} --protocol {subscription.protocol} "
-            f"--notification-endpoint {address}"
-        )
-        yield Finding(level, text, subscribe_command)
-
-
-def _report_recipients(
-    pipeline: ExaminedPipeline, subscriptions: Sequence[Subscription]
-) -> Iterator[Finding]:
-    """Report who gets the messages.
-
-    If there's no subscription, and no email address in the stack's file either, warn that nobody
-    gets them.
-    """
-    emails = pipeline.args.notifications.emails if pipeline.args else ()
-    confirmed = [
-        subscription.address for subscription in subscriptions if subscription.is_confirmed
-    ]
-
-    if confirmed:
-        yield Finding("ok", f"messages and alarms go to {format_list(confirmed)}")
-    elif not subscriptions and not emails:
+    if not emails | subscribed_addresses:
         text = "nobody gets the messages and alarms; with your address:"
         config_change = "set --path 'notifications.emails[0]' team@example.com"
         yield Finding("warn", text, pipeline.config_command(config_change))

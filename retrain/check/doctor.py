@@ -10,13 +10,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 from botocore.exceptions import ClientError
 from rich.text import Text
 
-from functions.common import clock
 from functions.common.formatting import format_count
 from retrain.account.errors import (
     AWS_ERRORS,
@@ -37,36 +36,29 @@ from retrain.account.permissions import build_operator_policy
 from retrain.account.target import PipelineOptions
 from retrain.check import caller, data_access, deployed, deployment, readiness, resources
 from retrain.check.comparison import compare, explain_comparison
-from retrain.check.deployed_account import DeployedAccount
+from retrain.check.deployed_pipeline import DeployedPipeline
 from retrain.check.examined_pipeline import find_pipeline
-from retrain.check.findings import Account, Finding
+from retrain.check.findings import Finding
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
     from types import ModuleType
 
     from rich.console import Console
     from rich.status import Status
 
-    from retrain.check.comparison import Comparison
     from retrain.check.examined_pipeline import ExaminedPipeline
 
-    Check = Callable[[Any], Iterator[Finding]]
+    Check: TypeAlias = Callable[[Any], Iterator[Finding]]
+    Results: TypeAlias = dict[str, list[Finding]]
+    """Title of a check -> its findings. The order is that of the output."""
 
 PREREQUISITES = (caller, readiness, data_access, deployment)
 """The modules whose checks don't need a deployed pipeline, in the order of the output."""
 MAX_NAMED = 3
 """If a check has more `ok` findings than this, the output only counts them."""
 SYMBOLS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "missing": ("✗", "red")}
-
-
-class CheckResult(NamedTuple):
-    """A finding, with the title of the check that found it."""
-
-    title: str
-    finding: Finding
 
 
 @command
@@ -96,71 +88,73 @@ def doctor(
         print_json(build_operator_policy(pipeline))
         return 0
 
-    results = list(run_checks(pipeline))
+    # Without valid credentials, every check would fail, so fail only once.
+    pipeline.access.fetch_caller_arn()
+
+    results = run_checks(pipeline)
     if as_json:
-        checks = [{"check": result.title, **result.finding._asdict()} for result in results]
-        print_json({"source": pipeline.source, "checks": checks})
+        rows = [
+            {"check": title, **finding._asdict()}
+            for title, findings in results.items()
+            for finding in findings
+        ]
+        print_json({"source": pipeline.source, "checks": rows})
     else:
         _print_results(results)
         _explain_skipped_checks(pipeline)
 
-    if any(result.finding.level == "missing" for result in results):
+    if _count_levels(results)["missing"]:
         return EXIT_FAILED
     return 0
 
 
-def run_checks(pipeline: ExaminedPipeline) -> Iterator[CheckResult]:
-    """Run all checks. A check that can't read what it needs ends with a warning."""
-    caller_arn = pipeline.access.fetch_caller_arn()
-    now = clock.now()
+def run_checks(pipeline: ExaminedPipeline) -> Results:
+    """Run all checks, and have Pulumi compare the stack."""
+    results: Results = {}
     with (
         message_console().status("checking the account") as status,
         ThreadPoolExecutor(max_workers=1) as executor,
     ):
         # Pulumi takes several seconds, so check the account in the meantime.
         future_comparison = executor.submit(compare, pipeline)
-        account = Account(pipeline, caller_arn, now)
         for module in PREREQUISITES:
-            yield from _run_module_checks(module, account, status)
+            results |= _run_module_checks(module, pipeline, pipeline, status)
+        if pipeline.target is None:
+            return results
 
-        if pipeline.target is not None:
-            deployed_account = DeployedAccount(pipeline, caller_arn, now, pipeline.target)
-            yield from _check_deployed_pipeline(deployed_account, future_comparison, status)
+        status.update("comparing: pulumi preview --refresh")
+        comparison = future_comparison.result()
+        results["stack"] = list(explain_comparison(comparison, pipeline))
 
-
-def _check_deployed_pipeline(
-    account: DeployedAccount, future_comparison: Future[Comparison | None], status: Status
-) -> Iterator[CheckResult]:
-    """Report what Pulumi's comparison of the stack found, then check what Pulumi can't see."""
-    status.update("comparing: pulumi preview --refresh")
-    comparison = future_comparison.result()
-    for finding in explain_comparison(comparison, account.pipeline):
-        yield CheckResult("stack", finding)
-
-    # If Pulumi could compare, it has already reported every resource that is gone.
-    if comparison is None or comparison.problem:
-        yield from _run_module_checks(resources, account, status)
-    yield from _run_module_checks(deployed, account, status)
+        deployed_pipeline = DeployedPipeline(pipeline, pipeline.target)
+        modules = [deployed]
+        # If Pulumi could compare, it has already reported every resource that is gone.
+        if comparison is None or comparison.problem:
+            modules = [resources, deployed]
+        for module in modules:
+            results |= _run_module_checks(module, deployed_pipeline, pipeline, status)
+    return results
 
 
 def _run_module_checks(
-    module: ModuleType, account: Account, status: Status
-) -> Iterator[CheckResult]:
+    module: ModuleType, subject: object, pipeline: ExaminedPipeline, status: Status
+) -> Results:
     """Run the checks of a module in the order of their definitions, and show progress."""
+    results: Results = {}
     for name, check in list(vars(module).items()):
         if name.startswith("check_"):
             title = name.removeprefix("check_").replace("_", " ")
             status.update(f"checking: {title}")
-            yield from _run_check(title, check, account)
+            results[title] = list(_run_check(check, subject, pipeline))
+    return results
 
 
-def _run_check(title: str, check: Check, account: Account) -> Iterator[CheckResult]:
-    """Run a check. If it fails, keep what it found so far, and yield the error as a warning."""
+def _run_check(check: Check, subject: object, pipeline: ExaminedPipeline) -> Iterator[Finding]:
+    """Run a check. If it can't read what it needs, keep what it found so far, and add a warning."""
     try:
-        for finding in check(account):
-            yield CheckResult(title, finding)
+        yield from check(subject)
     except (*AWS_ERRORS, OperatorError) as error:
-        yield CheckResult(title, _explain_error(account.pipeline, error))
+        yield _explain_error(pipeline, error)
 
 
 def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
@@ -177,21 +171,23 @@ def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
     return Finding("warn", f"cannot be checked: {error.text}", error.command)
 
 
-def _print_results(results: Sequence[CheckResult]) -> None:
-    """Print the findings check by check, each with its repair command, and count them at the end.
-
-    The results of a check are adjacent, as `groupby` requires.
-    """
+def _print_results(results: Results) -> None:
+    """Print the findings of each check with their repair commands, and count them at the end."""
     console = result_console()
-    for title, check_results in groupby(results, key=attrgetter("title")):
-        _print_check(console, title, [result.finding for result in check_results])
+    for title, findings in results.items():
+        _print_check(console, title, findings)
 
-    counts = Counter(result.finding.level for result in results)
+    counts = _count_levels(results)
     problems = "No problems"
     if counts["missing"]:
         problems = format_count(counts["missing"], "problem")
     warnings = format_count(counts["warn"], "warning")
     console.print(f"{problems}, {warnings}, {counts['ok']} ok.")
+
+
+def _count_levels(results: Results) -> Counter[str]:
+    """Count the findings of each level."""
+    return Counter(finding.level for findings in results.values() for finding in findings)
 
 
 def _explain_skipped_checks(pipeline: ExaminedPipeline) -> None:

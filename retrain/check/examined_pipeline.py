@@ -9,21 +9,30 @@ import json
 import os
 import shlex
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from components.rules.arns import parse_arn
 from components.workflow_settings import build_workflow_settings
+from functions.common import clock
+from functions.planning.plan_run import read_view
+from functions.run.execution_data import identify_run
 from retrain.account.errors import OperatorError
+from retrain.account.function_clients import redirect_function_clients
+from retrain.account.option_words import build_placeholder_execution
 from retrain.account.pulumi_cli import build_stack_file_path, format_pulumi_command
 from retrain.account.stack_config import read_args
 from retrain.account.target import find_target
+from retrain.check.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from components.args import RetrainingPipelineArgs
     from components.rules.arns import Environment
-    from functions.contract import Settings
+    from functions.contract import RunRequest, Settings
+    from functions.planning.plan_run import RunView
     from retrain.account.access import Access
     from retrain.account.target import Target
 
@@ -112,6 +121,43 @@ class ExaminedPipeline:
     def command(self, *words: str) -> str:
         """Build a `retrain` command for this pipeline that can be pasted into a shell."""
         return shlex.join(["retrain", *words, *self.options])
+
+    def report_resource(self, name: str, problem: str | None) -> Finding:
+        """Build a finding for a resource: ok, or with a problem that a deployment would solve.
+
+        `problem` comes after the name in the finding's text, for example `does not exist`.
+        """
+        if problem is None:
+            return Finding("ok", name)
+        return Finding("missing", f"{name} {problem}", self.deploy_command)
+
+    def client(self, service: str) -> Any:  # noqa: ANN401  # as in Access
+        """Create a boto3 client in the pipeline's region."""
+        return self.access.client(service)
+
+    @cached_property
+    def run_view(self) -> RunView:
+        """What a run would read in order to plan its work, if it started now.
+
+        If some of today's daily exports don't exist yet, we read those of yesterday instead.
+        """
+        today_view = self._read_run_view({})
+        daily_datasets = [
+            dataset for dataset in today_view.datasets if dataset.dataset_settings["day"]
+        ]
+        if all(dataset.export.objects for dataset in daily_datasets):
+            return today_view
+
+        # With `exportDate`, the guards against old and small exports would stay silent, because a
+        # person uses it to request an old export on purpose. So request the `day` instead.
+        yesterday = clock.now().date() - timedelta(days=1)
+        return self._read_run_view({"day": yesterday.isoformat()})
+
+    def _read_run_view(self, request: RunRequest) -> RunView:
+        """Read what the plan function would read in a run with this request."""
+        run = identify_run(build_placeholder_execution(request))
+        with redirect_function_clients(self.access) as client:
+            return read_view(client, self.settings, run)
 
 
 def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> ExaminedPipeline:

@@ -26,47 +26,48 @@ if TYPE_CHECKING:
     from functions.planning.guards import Effect
     from functions.planning.snapshot import SolutionSnapshot
     from functions.rules.campaigns import Trial
-    from retrain.check.findings import Account, Level
+    from retrain.check.examined_pipeline import ExaminedPipeline
+    from retrain.check.findings import Level
 
 LEVEL_BY_EFFECT: Mapping[Effect, Level] = {"REFUSE": "missing", "WARN": "warn"}
 
 
-def check_campaigns(account: Account) -> Iterator[Finding]:
+def check_campaigns(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Report campaigns that don't exist, because their users are getting errors right now."""
-    for message in describe_lost_campaigns(account.run_view, account.pipeline.target):
-        yield build_finding("missing", message, account.pipeline.options)
+    for message in describe_lost_campaigns(pipeline.run_view, pipeline.target):
+        yield build_finding("missing", message, pipeline.options)
 
 
-def check_guards(account: Account) -> Iterator[Finding]:
+def check_guards(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Report every problem that the guards would find if a run started now.
 
     Guards check a run before it imports or trains anything. Some refuse it, others only warn.
     """
-    if day := account.run_view.run["request"].get("day"):
+    if day := pipeline.run_view.run["request"].get("day"):
         yield Finding("ok", f"today's exports are not all there, so those of {day} were checked")
 
     problems = [
-        (guard, message) for guard in GUARDS for message in find_problems(guard, account.run_view)
+        (guard, message) for guard in GUARDS for message in find_problems(guard, pipeline.run_view)
     ]
     if not problems:
         yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")
 
-    lost_campaigns = find_lost_campaigns(account.run_view)
+    lost_campaigns = find_lost_campaigns(pipeline.run_view)
     for guard, message in problems:
         # `check_campaigns` already reports a lost campaign, with the command that recreates it.
         subject = message["text"].partition(": ")[0]
         if subject not in lost_campaigns:
             level = LEVEL_BY_EFFECT[guard.effect]
-            yield build_finding(level, message, account.pipeline.options)
+            yield build_finding(level, message, pipeline.options)
 
 
-def check_incremental_updates(account: Account) -> Iterator[Finding]:
+def check_incremental_updates(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Warn about solutions whose versions Personalize updates automatically.
 
     Each update is billed, and neither the quality gate nor a probe checks it:
     https://docs.aws.amazon.com/personalize/latest/dg/native-recipe-semantic-similarity.html
     """
-    for solution in account.run_view.solutions:
+    for solution in pipeline.run_view.solutions:
         description = solution.solution_snapshot.description
         if description and description.get("performIncrementalUpdate"):
             text = (
@@ -81,9 +82,9 @@ def check_incremental_updates(account: Account) -> Iterator[Finding]:
             yield Finding("warn", text, update_command)
 
 
-def check_way_back(account: Account) -> Iterator[Finding]:
+def check_way_back(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Check that a bad version would be noticed by a probe or a bake, and could be rolled back."""
-    for solution in account.run_view.solutions:
+    for solution in pipeline.run_view.solutions:
         for campaign_settings in solution.solution_settings["campaigns"]:
             campaign_arn = campaign_settings["campaignArn"]
             if campaign_settings["probe"] is None and campaign_settings["bake"] is None:
@@ -95,11 +96,11 @@ def check_way_back(account: Account) -> Iterator[Finding]:
 
             # `check_campaigns` reports campaigns that don't exist.
             if campaign_arn in solution.solution_snapshot.campaigns:
-                yield from _check_record(account, solution.solution_snapshot, campaign_arn)
+                yield from _check_record(pipeline, solution.solution_snapshot, campaign_arn)
 
 
 def _check_record(
-    account: Account, snapshot: SolutionSnapshot, campaign_arn: str
+    pipeline: ExaminedPipeline, snapshot: SolutionSnapshot, campaign_arn: str
 ) -> Iterator[Finding]:
     """Check a campaign's deployment record, which runs keep in the campaign's tags.
 
@@ -109,16 +110,16 @@ def _check_record(
     solution_arn = snapshot.solution_settings["solutionArn"]
     record = parse_record(snapshot.campaign_tags[campaign_arn], solution_arn)
     if record.trial is not None:
-        yield from _check_trial(account, campaign_name, record.trial)
+        yield from _check_trial(pipeline, campaign_name, record.trial)
 
     served_version_arn = find_served_version_arn(snapshot.campaigns[campaign_arn])
     target_arn = record.find_rollback_target_arn(served_version_arn)
-    yield _check_rollback_target(account, campaign_name, target_arn)
+    yield _check_rollback_target(pipeline, campaign_name, target_arn)
 
 
-def _check_trial(account: Account, campaign_name: str, trial: Trial) -> Iterator[Finding]:
+def _check_trial(pipeline: ExaminedPipeline, campaign_name: str, trial: Trial) -> Iterator[Finding]:
     """Warn about a version on trial if no run is active to finish the trial."""
-    target = account.pipeline.target
+    target = pipeline.target
     if target is None or list_running_executions(target):
         return
 
@@ -135,7 +136,7 @@ def _check_trial(account: Account, campaign_name: str, trial: Trial) -> Iterator
 
 
 def _check_rollback_target(
-    account: Account, campaign_name: str, version_arn: str | None
+    pipeline: ExaminedPipeline, campaign_name: str, version_arn: str | None
 ) -> Finding:
     """Check that the version to which a campaign would be rolled back still exists and is active.
 
@@ -144,7 +145,7 @@ def _check_rollback_target(
     if version_arn is None:
         return Finding("ok", f"{campaign_name} gets a way back with its next version")
 
-    client = account.client("personalize")
+    client = pipeline.client("personalize")
     response = read_if_exists(client.describe_solution_version, solutionVersionArn=version_arn)
     status = "gone"
     if response is not None:
@@ -155,27 +156,27 @@ def _check_rollback_target(
 
     text = f"{short_name(version_arn)} is {status}, so {campaign_name} cannot be rolled back to it"
     # Training doesn't need an import, which would be refused as long as there's no new export.
-    start_command = account.pipeline.command("start", "--skip-import", "--force")
+    start_command = pipeline.command("start", "--skip-import", "--force")
     return Finding("missing", text, start_command)
 
 
-def check_bakes(account: Account) -> Iterator[Finding]:
+def check_bakes(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Check the bake alarms that the config names. Any others are created by the deployment."""
     campaigns = [
         campaign
-        for solution in account.pipeline.settings["solutions"]
+        for solution in pipeline.settings["solutions"]
         for campaign in solution["campaigns"]
     ]
     bakes = [campaign["bake"] for campaign in campaigns if campaign["bake"]]
     alarm_arns = {alarm_arn for bake in bakes for alarm_arn in bake["alarms"]}
 
     for alarm_arn in sorted(alarm_arns):
-        yield from _check_bake_alarm(account, alarm_arn.partition(":alarm:")[2])
+        yield from _check_bake_alarm(pipeline, alarm_arn.partition(":alarm:")[2])
 
 
-def _check_bake_alarm(account: Account, alarm_name: str) -> Iterator[Finding]:
+def _check_bake_alarm(pipeline: ExaminedPipeline, alarm_name: str) -> Iterator[Finding]:
     """Check that an alarm exists, and isn't in ALARM before a bake has even begun."""
-    (alarm,) = read_alarms(account.client("cloudwatch"), [alarm_name])
+    (alarm,) = read_alarms(pipeline.client("cloudwatch"), [alarm_name])
     # If the alarm doesn't exist or couldn't be read, `state_changed_at` keeps this default, and
     # `state` is a text that says why.
     if alarm.state_changed_at == LONG_AGO:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.check.findings import Account
     from retrain.check.policy_evaluation import Policy
 
 PULUMI_SUFFIX = "[0-9a-f]{7}"
@@ -39,7 +38,7 @@ iam:PassRole only for this service."""
 
 
 def find_denied_requests(
-    account: Account, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
+    pipeline: ExaminedPipeline, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
 ) -> list[Request]:
     """Find which of these actions on these resources a role or a user isn't allowed to perform.
 
@@ -49,7 +48,11 @@ def find_denied_requests(
         return []
 
     results = read_if_exists(
-        _simulate_actions, account=account, principal_arn=principal_arn, actions=actions, arns=arns
+        _simulate_actions,
+        pipeline=pipeline,
+        principal_arn=principal_arn,
+        actions=actions,
+        arns=arns,
     )
     return [
         Request(principal_arn, result["EvalActionName"], arn, {})
@@ -61,14 +64,14 @@ def find_denied_requests(
 
 
 def _simulate_actions(
-    account: Account, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
+    pipeline: ExaminedPipeline, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
 ) -> list[Mapping[str, Any]]:
     """Ask IAM's policy simulator whether a role or a user may perform each of the actions.
 
     If the answer differs between resources, IAM returns the most restrictive decision:
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
     """
-    paginator = account.client("iam").get_paginator("simulate_principal_policy")
+    paginator = pipeline.client("iam").get_paginator("simulate_principal_policy")
     pages = paginator.paginate(
         PolicySourceArn=principal_arn,
         ActionNames=[*actions],
@@ -91,14 +94,14 @@ def _is_denied(result: Mapping[str, Any]) -> bool:
 
 
 def explain_denied_requests(
-    account: Account, role_name: str, denied: Sequence[Request], grant_command: str
+    pipeline: ExaminedPipeline, role_name: str, denied: Sequence[Request], grant_command: str
 ) -> Iterator[Finding]:
     """Explain why a role's requests are denied, and how to change that.
 
     Usually, no policy allows them, and `grant_command` adds the permissions. But if an added policy
     or a permissions boundary blocks the requests, more permissions wouldn't help.
     """
-    blocking_policies = list(_find_blocking_policies(account, role_name, denied))
+    blocking_policies = list(_find_blocking_policies(pipeline, role_name, denied))
     if blocking_policies:
         yield from blocking_policies
         return
@@ -108,10 +111,10 @@ def explain_denied_requests(
 
 
 def _find_blocking_policies(
-    account: Account, role_name: str, denied: Sequence[Request]
+    pipeline: ExaminedPipeline, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
     """Find added policies that deny any of the requests, or a boundary that doesn't allow them."""
-    for policy in list_added_policies(account, role_name):
+    for policy in list_added_policies(pipeline, role_name):
         statements = name_denying_statements(policy.document, denied)
         if statements:
             text = (
@@ -120,14 +123,14 @@ def _find_blocking_policies(
             )
             yield Finding("missing", text, policy.removal_command)
 
-    yield from _check_boundary(account, role_name, denied)
+    yield from _check_boundary(pipeline, role_name, denied)
 
 
 def _check_boundary(
-    account: Account, role_name: str, denied: Sequence[Request]
+    pipeline: ExaminedPipeline, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
     """Check that a role's permissions boundary, if any, allows the denied requests."""
-    client = account.client("iam")
+    client = pipeline.client("iam")
     boundary = client.get_role(RoleName=role_name)["Role"].get("PermissionsBoundary")
     if boundary is None:
         return
@@ -138,7 +141,7 @@ def _check_boundary(
         request.action for request in denied if evaluate_policy(policy, request) != "allowed"
     }
     if blocked_actions:
-        yield _explain_boundary(account.pipeline, role_name, boundary_arn, blocked_actions)
+        yield _explain_boundary(pipeline, role_name, boundary_arn, blocked_actions)
 
 
 def _explain_boundary(
@@ -166,9 +169,9 @@ class AddedPolicy(NamedTuple):
     removal_command: str
 
 
-def list_added_policies(account: Account, role_name: str) -> Iterator[AddedPolicy]:
+def list_added_policies(pipeline: ExaminedPipeline, role_name: str) -> Iterator[AddedPolicy]:
     """List the inline and managed policies of a role that aren't from the stack."""
-    client = account.client("iam")
+    client = pipeline.client("iam")
     # The stack's own policy has the logical name of the role, but another random suffix.
     logical_name = role_name.rpartition("-")[0]
     stack_policy_name = re.compile(f"{re.escape(logical_name)}-{PULUMI_SUFFIX}")

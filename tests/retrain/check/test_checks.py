@@ -171,7 +171,7 @@ NO_START = "roles: retraining-schedule may not call states:StartExecution"
             "logs: functions does not exist",
         ),
         ("alarms", alarms(AlarmActions=["arn:of-another-topic"]), SILENT),
-        ("filters", {"metricFilters": [{"logGroupName": "another"}]}, NO_FILTER),
+        ("filters", {"metricFilters": []}, NO_FILTER),
         ("alarms", alarms(AlarmName="retraining-b-run-failed-0a1b2c3"), SILENT),
         ("topic", "NotFound", "messages: the topic reports does not exist"),
     ],
@@ -187,7 +187,7 @@ def test_a_part_that_was_killed_is_missed_without_pulumi_too(alone, operation, r
 
 def test_a_pipeline_that_a_removed_stack_has_left_behind_is_another_one(prod):
     left = a.MACHINE.replace("0a1b2c3d", "left")
-    watches = {"Dimensions": [{"Name": "StateMachineArn", "Value": left}]}
+    watches = {"Dimensions": [{"Name": "StateMachineArn", "Value": left}], "AlarmActions": ["left"]}
     answer(prod, "alarms", {"MetricAlarms": [*alarms()["MetricAlarms"], a.alarm("run-failed")]})
     assert findings(prod, "other pipelines") == [], "two alarms of the same pipeline"
 

@@ -18,34 +18,28 @@ from components.lambda_functions import FUNCTIONS_CALLED_BY_EVENTS
 from functions.contract import pipeline_name
 from retrain.account.access import read_if_exists
 from retrain.account.triggers import find_event_rules, find_schedule
-from retrain.check.findings import Account
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from retrain.account.target import Target
+    from retrain.check.examined_pipeline import ExaminedPipeline
 
-PUBLISHED_VERSION_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w-]+:\d+")
-"""The ARN of a published version of a function."""
+FUNCTION_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w:$-]+")
+"""The ARN of a function or, usually, of one of its published versions."""
 
 
 @dataclass(frozen=True)
-class DeployedAccount(Account):
-    """The input of the checks of a deployed pipeline, whose resources are read only once."""
+class DeployedPipeline:
+    """A deployed pipeline, whose resources are read when they're first needed, and only once."""
 
+    pipeline: ExaminedPipeline
     target: Target
-    """The deployed pipeline."""
 
     @property
-    def pipeline_name(self) -> str:
+    def name(self) -> str:
         """The pipeline's name, which is the prefix of its resources' names."""
         return pipeline_name(self.target.settings)
-
-    @cached_property
-    def published_version_arns(self) -> list[str]:
-        """The ARNs of the published function versions that the state machine invokes."""
-        definition = self.target.state_machine["definition"]
-        return sorted(set(PUBLISHED_VERSION_ARN.findall(definition)))
 
     @cached_property
     def schedules(self) -> Mapping[str, Any]:
@@ -69,55 +63,44 @@ class DeployedAccount(Account):
     @cached_property
     def rule_target_arns(self) -> Mapping[str, Sequence[str]]:
         """Function module -> the ARNs that its enabled event rules invoke."""
-        rule_target_arns: dict[str, list[str]] = {}
-        for module in sorted(FUNCTIONS_CALLED_BY_EVENTS):
-            rule_target_arns[module] = []
-            for rule, arns in find_event_rules(self.target, module):
-                if rule["State"] == "ENABLED":
-                    rule_target_arns[module] += arns
-        return rule_target_arns
+        return {
+            module: [
+                arn
+                for rule, arns in find_event_rules(self.target, module)
+                if rule["State"] == "ENABLED"
+                for arn in arns
+            ]
+            for module in sorted(FUNCTIONS_CALLED_BY_EVENTS)
+        }
 
     @cached_property
-    def function_configs(self) -> Mapping[str, Sequence[Any]]:
-        """Function name -> the configuration of its latest code, then those of published versions.
+    def function_configs(self) -> Mapping[str, Any]:
+        """Function name -> the configuration of the code that is invoked, or None if it's gone.
 
-        A configuration is None if the function or the version doesn't exist.
+        The state machine, the event rules and the watcher's schedule invoke the functions.
         """
-        client = self.client("lambda")
-        configs_by_name = defaultdict(list)
-        # Sort the ARNs, so that the latest code comes first: its ARN lacks the version's number.
-        for arn in sorted(self._list_function_arns()):
-            config = read_if_exists(client.get_function_configuration, FunctionName=arn)
-            configs_by_name[arn.split(":")[6]].append(config)
-        return configs_by_name
-
-    def _list_function_arns(self) -> set[str]:
-        """List the functions and versions that the state machine, event rules and schedule invoke.
-
-        For each version, the result also contains the ARN without the version's number, which
-        stands for the function's latest code.
-        """
-        arns = {*self.published_version_arns, *chain.from_iterable(self.rule_target_arns.values())}
-        arns.update(version_arn.rpartition(":")[0] for version_arn in self.published_version_arns)
+        function_arns = {
+            *find_function_arns(self.target.state_machine["definition"]),
+            *chain.from_iterable(self.rule_target_arns.values()),
+        }
         if "lambda" in self.schedules:
-            arns.add(self.schedules["lambda"]["Target"]["Arn"])
-        return arns
+            function_arns.add(self.schedules["lambda"]["Target"]["Arn"])
 
-    @property
-    def log_group_names(self) -> set[str]:
-        """The names of the functions' log groups."""
-        configs = filter(None, chain.from_iterable(self.function_configs.values()))
-        return {config["LoggingConfig"]["LogGroup"] for config in configs}
+        client = self.target.access.client("lambda")
+        return {
+            arn.split(":")[6]: read_if_exists(client.get_function_configuration, FunctionName=arn)
+            for arn in sorted(function_arns)
+        }
 
-    def find_deployed_alarms(self, name: str) -> list[Any]:
+    def find_alarms(self, name: str) -> list[Any]:
         """Find our deployed alarms by a name from `components/alarms.py`, such as `run-failed`.
 
-        Alarms of other pipelines that have the same name as ours are left out.
+        Alarms of other pipelines that have the same name as ours notify other topics.
         """
         return [
             alarm
             for alarm in self._alarms_by_name.get(name, ())
-            if not any(arn in str(alarm["Dimensions"]) for arn in self.other_state_machine_arns)
+            if self.pipeline.topic_arn in alarm["AlarmActions"]
         ]
 
     @cached_property
@@ -139,8 +122,8 @@ class DeployedAccount(Account):
 
         There may be several, because another pipeline may have the same name.
         """
-        prefix = f"{self.pipeline_name}-"
-        paginator = self.client("cloudwatch").get_paginator("describe_alarms")
+        prefix = f"{self.name}-"
+        paginator = self.target.access.client("cloudwatch").get_paginator("describe_alarms")
 
         alarms_by_name = defaultdict(list)
         for page in paginator.paginate(AlarmNamePrefix=prefix):
@@ -149,3 +132,8 @@ class DeployedAccount(Account):
                 name = alarm["AlarmName"].removeprefix(prefix).rpartition("-")[0]
                 alarms_by_name[name].append(alarm)
         return alarms_by_name
+
+
+def find_function_arns(definition: str) -> list[str]:
+    """Find the functions, or versions of functions, that a state machine invokes."""
+    return sorted(set(FUNCTION_ARN.findall(definition)))
