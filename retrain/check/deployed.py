@@ -50,12 +50,12 @@ CONFIGS_BY_HANDLER = {
 def check_functions(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Check that each function exists and can be invoked."""
     for name, config in deployed.function_configs.items():
-        problem = None
         if config is None:
             problem = "does not exist, or lacks the version that runs call"
-        elif config["State"] == "Failed":
-            problem = "is Failed"
-        yield deployed.pipeline.report_resource(name, problem)
+            yield deployed.pipeline.report_resource(name, is_ok=False, problem=problem)
+        else:
+            is_ok = config["State"] != "Failed"
+            yield deployed.pipeline.report_resource(name, is_ok=is_ok, problem="is Failed")
 
 
 def check_roles(deployed: DeployedPipeline) -> Iterator[Finding]:
@@ -73,7 +73,7 @@ def _check_role(
 ) -> Iterator[Finding]:
     """Report the permissions that a role lacks. If it has them all, warn about added policies."""
     if read_if_exists(pipeline.client("iam").get_role, RoleName=role_name) is None:
-        yield pipeline.report_resource(role_name, "does not exist")
+        yield pipeline.report_resource(role_name, is_ok=False)
         return
 
     if denied:
@@ -139,21 +139,18 @@ def _list_function_permissions(deployed: DeployedPipeline) -> Iterator[NeededPer
 def check_schedule(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Say when the schedule starts the next run, or warn that the pipeline is paused."""
     pipeline = deployed.pipeline
-    schedule = deployed.schedules.get("states")
-    if schedule is None:
-        return
-
-    if schedule["State"] == "ENABLED":
-        yield Finding("ok", describe_schedule(schedule, clock.now()))
-    elif deployed.is_paused_by_hand:
+    if not deployed.is_paused:
+        if schedule := deployed.schedules.get("states"):
+            yield Finding("ok", describe_schedule(schedule, clock.now()))
+    elif pipeline.is_paused:
+        unpause_command = pipeline.config_command("set paused false")
+        yield Finding("warn", "the pipeline is paused, so no run starts by itself", unpause_command)
+    else:
         text = (
             "paused by hand, so no run starts by itself until somebody resumes it, or runs "
             f"`{pipeline.deploy_command}`"
         )
         yield Finding("warn", text, pipeline.command("resume"))
-    else:
-        unpause_command = pipeline.config_command("set paused false")
-        yield Finding("warn", "the pipeline is paused, so no run starts by itself", unpause_command)
 
 
 def check_other_pipelines(deployed: DeployedPipeline) -> Iterator[Finding]:
@@ -191,7 +188,7 @@ def check_messages(deployed: DeployedPipeline) -> Iterator[Finding]:
     client = pipeline.client("sns")
     response = read_if_exists(client.get_topic_attributes, TopicArn=pipeline.topic_arn)
     if response is None:
-        yield pipeline.report_resource(topic_name, "does not exist")
+        yield pipeline.report_resource(topic_name, is_ok=False)
         return
 
     yield Finding("ok", topic_name)

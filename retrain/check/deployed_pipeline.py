@@ -54,11 +54,10 @@ class DeployedPipeline:
         return {service: schedule for service, schedule in schedules.items() if schedule}
 
     @property
-    def is_paused_by_hand(self) -> bool:
-        """True if the schedule for runs is off, but the stack's file doesn't pause the pipeline."""
+    def is_paused(self) -> bool:
+        """True if the schedule for runs is off, whether by the config or by hand."""
         schedule = self.schedules.get("states")
-        is_off = schedule is not None and schedule["State"] != "ENABLED"
-        return is_off and not self.pipeline.is_paused
+        return schedule is not None and schedule["State"] != "ENABLED"
 
     @cached_property
     def rule_target_arns(self) -> Mapping[str, Sequence[str]]:
@@ -86,7 +85,7 @@ class DeployedPipeline:
         if "lambda" in self.schedules:
             function_arns.add(self.schedules["lambda"]["Target"]["Arn"])
 
-        client = self.target.access.client("lambda")
+        client = self.pipeline.client("lambda")
         return {
             arn.split(":")[6]: read_if_exists(client.get_function_configuration, FunctionName=arn)
             for arn in sorted(function_arns)
@@ -123,7 +122,7 @@ class DeployedPipeline:
         There may be several, because another pipeline may have the same name.
         """
         prefix = f"{self.name}-"
-        paginator = self.target.access.client("cloudwatch").get_paginator("describe_alarms")
+        paginator = self.pipeline.client("cloudwatch").get_paginator("describe_alarms")
 
         alarms_by_name = defaultdict(list)
         for page in paginator.paginate(AlarmNamePrefix=prefix):

@@ -33,8 +33,9 @@ from retrain.account.output import (
     wrap_text,
 )
 from retrain.account.permissions import build_operator_policy
+from retrain.account.pulumi_cli import NotDeployedError
 from retrain.account.target import PipelineOptions
-from retrain.check import caller, data_access, deployed, deployment, readiness, resources
+from retrain.check import caller, data_access, deployed, readiness, resources
 from retrain.check.comparison import compare, explain_comparison
 from retrain.check.deployed_pipeline import DeployedPipeline
 from retrain.check.examined_pipeline import find_pipeline
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     Results: TypeAlias = dict[str, list[Finding]]
     """Title of a check -> its findings. The order is that of the output."""
 
-PREREQUISITES = (caller, readiness, data_access, deployment)
+PREREQUISITES = (caller, readiness, data_access)
 """The modules whose checks don't need a deployed pipeline, in the order of the output."""
 MAX_NAMED = 3
 """If a check has more `ok` findings than this, the output only counts them."""
@@ -119,6 +120,7 @@ def run_checks(pipeline: ExaminedPipeline) -> Results:
         future_comparison = executor.submit(compare, pipeline)
         for module in PREREQUISITES:
             results |= _run_module_checks(module, pipeline, pipeline, status)
+        results["deployment"] = [_describe_deployment(pipeline)]
         if pipeline.target is None:
             return results
 
@@ -134,6 +136,22 @@ def run_checks(pipeline: ExaminedPipeline) -> Results:
         for module in modules:
             results |= _run_module_checks(module, deployed_pipeline, pipeline, status)
     return results
+
+
+def _describe_deployment(pipeline: ExaminedPipeline) -> Finding:
+    """Say whether the deployed pipeline was found, and whether its state machine can run."""
+    error = pipeline.lookup_error
+    if isinstance(error, NotDeployedError):
+        return Finding("warn", error.text, error.command)
+    if error is not None:
+        # The pipeline may be deployed, but some of its resources may be gone.
+        return Finding("missing", error.text, error.command)
+
+    assert pipeline.target is not None, "without an error, the pipeline was found"
+    status = pipeline.target.state_machine["status"]
+    if status == "ACTIVE":
+        return Finding("ok", f"{pipeline.target.name} is deployed")
+    return Finding("missing", f"{pipeline.target.name} is {status}", pipeline.deploy_command)
 
 
 def _run_module_checks(

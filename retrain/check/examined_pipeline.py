@@ -122,12 +122,14 @@ class ExaminedPipeline:
         """Build a `retrain` command for this pipeline that can be pasted into a shell."""
         return shlex.join(["retrain", *words, *self.options])
 
-    def report_resource(self, name: str, problem: str | None) -> Finding:
+    def report_resource(
+        self, name: str, *, is_ok: bool, problem: str = "does not exist"
+    ) -> Finding:
         """Build a finding for a resource: ok, or with a problem that a deployment would solve.
 
-        `problem` comes after the name in the finding's text, for example `does not exist`.
+        `problem` comes after the name in the finding's text.
         """
-        if problem is None:
+        if is_ok:
             return Finding("ok", name)
         return Finding("missing", f"{name} {problem}", self.deploy_command)
 

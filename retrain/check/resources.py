@@ -30,29 +30,28 @@ def check_settings(deployed: DeployedPipeline) -> Iterator[Finding]:
 def check_schedules(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Check that both schedules exist, and that the watcher's schedule is enabled."""
     for service, purpose in (("states", "starts runs"), ("lambda", "watches the pipeline")):
+        name = f"the schedule that {purpose}"
         schedule = deployed.schedules.get(service)
-
-        problem = None
-        if schedule is None:
-            problem = "does not exist"
-        elif service == "lambda" and schedule["State"] != "ENABLED":
-            # Somebody may pause runs on purpose, but the watcher should never be off.
-            problem = "is turned off"
-        yield deployed.pipeline.report_resource(f"the schedule that {purpose}", problem)
+        # Somebody may pause runs on purpose, but the watcher should never be off.
+        if schedule and service == "lambda" and schedule["State"] != "ENABLED":
+            yield deployed.pipeline.report_resource(name, is_ok=False, problem="is turned off")
+        else:
+            yield deployed.pipeline.report_resource(name, is_ok=schedule is not None)
 
 
 def check_rules(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Check that the event rules exist, are enabled, and have a target."""
     purpose_by_module = {"close_run": "reports runs that were stopped"}
-    is_paused = deployed.pipeline.is_paused or deployed.is_paused_by_hand
-    if deployed.target.settings.get("triggerOnExport") and not is_paused:
+    # A pause turns off both the schedule and the rule for exports.
+    if deployed.target.settings.get("triggerOnExport") and not deployed.is_paused:
         purpose_by_module["start_on_export"] = "starts a run for a new export"
 
     for module, purpose in purpose_by_module.items():
-        problem = None
-        if not deployed.rule_target_arns[module]:
-            problem = "does not exist, is disabled or calls nothing"
-        yield deployed.pipeline.report_resource(f"the event rule that {purpose}", problem)
+        yield deployed.pipeline.report_resource(
+            f"the event rule that {purpose}",
+            is_ok=bool(deployed.rule_target_arns[module]),
+            problem="does not exist, is disabled or calls nothing",
+        )
 
 
 def check_logs(deployed: DeployedPipeline) -> Iterator[Finding]:
@@ -63,15 +62,12 @@ def check_logs(deployed: DeployedPipeline) -> Iterator[Finding]:
     for destination in logging.get("destinations", []):
         group_names.add(destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
 
-    client = deployed.target.access.client("logs")
-    for group_name in sorted(group_names):
-        response = client.describe_log_groups(logGroupNamePrefix=group_name)
+    client = deployed.pipeline.client("logs")
+    for name in sorted(group_names):
+        response = client.describe_log_groups(logGroupNamePrefix=name)
         # The response may also contain other groups, whose names only begin like this one.
-        found_names = [group["logGroupName"] for group in response["logGroups"]]
-        problem = None
-        if group_name not in found_names:
-            problem = "does not exist"
-        yield deployed.pipeline.report_resource(group_name, problem)
+        existing_names = [group["logGroupName"] for group in response["logGroups"]]
+        yield deployed.pipeline.report_resource(name, is_ok=name in existing_names)
 
 
 def check_queue(deployed: DeployedPipeline) -> Iterator[Finding]:
@@ -80,34 +76,28 @@ def check_queue(deployed: DeployedPipeline) -> Iterator[Finding]:
     if schedule is None or "DeadLetterConfig" not in schedule["Target"]:
         return
 
-    queue_name = schedule["Target"]["DeadLetterConfig"]["Arn"].rpartition(":")[2]
-    client = deployed.target.access.client("sqs")
-    problem = None
-    if read_if_exists(client.get_queue_url, QueueName=queue_name) is None:
-        problem = "does not exist"
-    yield deployed.pipeline.report_resource(queue_name, problem)
+    name = schedule["Target"]["DeadLetterConfig"]["Arn"].rpartition(":")[2]
+    queue = read_if_exists(deployed.pipeline.client("sqs").get_queue_url, QueueName=name)
+    yield deployed.pipeline.report_resource(name, is_ok=queue is not None)
 
 
 def check_alarms(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Check that each alarm exists, gets data, and notifies the topic."""
     for alarm in list_alarms(deployed.target.settings):
-        problem = _find_alarm_problem(deployed, alarm)
-        yield deployed.pipeline.report_resource(f"the alarm {alarm.name}", problem)
-
-
-def _find_alarm_problem(deployed: DeployedPipeline, alarm: Alarm) -> str | None:
-    """Explain why an alarm couldn't send a message. Return None if it could."""
-    if not any(
-        deployed_alarm["ActionsEnabled"] for deployed_alarm in deployed.find_alarms(alarm.name)
-    ):
-        return "does not exist or does not notify the topic"
-
-    # An alarm with a pattern counts log records, so it depends on a log group's metric filter.
-    if alarm.pattern:
-        namespace = build_namespace(alarm, deployed.name)
-        response = deployed.target.access.client("logs").describe_metric_filters(
-            metricName=alarm.metric, metricNamespace=namespace
+        is_active = any(row["ActionsEnabled"] for row in deployed.find_alarms(alarm.name))
+        problem = "does not exist or does not notify the topic"
+        if is_active and alarm.pattern:
+            # The alarm counts log records, so it depends on a log group's metric filter.
+            is_active = _has_metric_filter(deployed, alarm)
+            problem = "gets nothing, because its log filter does not exist"
+        yield deployed.pipeline.report_resource(
+            f"the alarm {alarm.name}", is_ok=is_active, problem=problem
         )
-        if not response["metricFilters"]:
-            return "gets nothing, because its log filter does not exist"
-    return None
+
+
+def _has_metric_filter(deployed: DeployedPipeline, alarm: Alarm) -> bool:
+    """Return True if a log group has the metric filter that provides an alarm with data."""
+    response = deployed.pipeline.client("logs").describe_metric_filters(
+        metricName=alarm.metric, metricNamespace=build_namespace(alarm, deployed.name)
+    )
+    return bool(response["metricFilters"])

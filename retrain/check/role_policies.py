@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from functions.common.formatting import format_list
 from retrain.account.access import read_if_exists
 from retrain.check.findings import Finding
 from retrain.check.policy_evaluation import (
@@ -21,7 +20,7 @@ from retrain.check.policy_evaluation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.policy_evaluation import Policy
@@ -47,50 +46,29 @@ def find_denied_requests(
     if not arns:
         return []
 
-    results = read_if_exists(
-        _simulate_actions,
-        pipeline=pipeline,
-        principal_arn=principal_arn,
-        actions=actions,
-        arns=arns,
-    )
-    return [
-        Request(principal_arn, result["EvalActionName"], arn, {})
-        for result in results or ()
-        if _is_denied(result)
-        # The simulator returns one decision for all resources, so assume that it applies to each.
-        for arn in arns
-    ]
-
-
-def _simulate_actions(
-    pipeline: ExaminedPipeline, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
-) -> list[Mapping[str, Any]]:
-    """Ask IAM's policy simulator whether a role or a user may perform each of the actions.
-
-    If the answer differs between resources, IAM returns the most restrictive decision:
-    https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
-    """
-    paginator = pipeline.client("iam").get_paginator("simulate_principal_policy")
-    pages = paginator.paginate(
-        PolicySourceArn=principal_arn,
-        ActionNames=[*actions],
+    request = {
+        "PolicySourceArn": principal_arn,
+        "ActionNames": [*actions],
         # The simulator doesn't accept patterns, except `*` alone for all resources, so replace each
         # wildcard by some text that it matches.
-        ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns],
-        ContextEntries=[PASSED_TO_PERSONALIZE],
-    )
+        "ResourceArns": [arn if arn == "*" else arn.replace("*", "any") for arn in arns],
+        "ContextEntries": [PASSED_TO_PERSONALIZE],
+    }
+    paginator = pipeline.client("iam").get_paginator("simulate_principal_policy")
+    pages = read_if_exists(lambda: [*paginator.paginate(**request)]) or []
+    denied_actions = [
+        result["EvalActionName"]
+        for page in pages
+        for result in page["EvaluationResults"]
+        # If the simulator lacks the value of a condition key, such as aws:PrincipalOrgID, assume
+        # that the action is allowed.
+        if result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
+    ]
 
-    return [result for page in pages for result in page["EvaluationResults"]]
-
-
-def _is_denied(result: Mapping[str, Any]) -> bool:
-    """Return True if the simulator is certain that an action is denied.
-
-    If the simulator lacks the value of a condition key, such as aws:PrincipalOrgID, we assume that
-    the action is allowed.
-    """
-    return result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
+    # If the decision differs between resources, IAM returns the most restrictive one, so assume
+    # that it applies to each:
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+    return [Request(principal_arn, action, arn, {}) for action in denied_actions for arn in arns]
 
 
 def explain_denied_requests(
@@ -129,7 +107,7 @@ def _find_blocking_policies(
 def _check_boundary(
     pipeline: ExaminedPipeline, role_name: str, denied: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Check that a role's permissions boundary, if any, allows the denied requests."""
+    """Report a role's permissions boundary if it doesn't allow the denied requests."""
     client = pipeline.client("iam")
     boundary = client.get_role(RoleName=role_name)["Role"].get("PermissionsBoundary")
     if boundary is None:
@@ -137,27 +115,22 @@ def _check_boundary(
 
     boundary_arn = boundary["PermissionsBoundaryArn"]
     policy = _read_managed_policy(client, boundary_arn)
-    blocked_actions = {
+    blocked_actions = [
         request.action for request in denied if evaluate_policy(policy, request) != "allowed"
-    }
-    if blocked_actions:
-        yield _explain_boundary(pipeline, role_name, boundary_arn, blocked_actions)
+    ]
+    if not blocked_actions:
+        return
 
-
-def _explain_boundary(
-    pipeline: ExaminedPipeline, role_name: str, boundary_arn: str, blocked_actions: Collection[str]
-) -> Finding:
-    """Report a permissions boundary that blocks actions, and say how to change that."""
-    text = f"{role_name}: the permissions boundary {boundary_arn} does not allow"
+    text = (
+        f"{role_name}: the permissions boundary {boundary_arn} does not allow "
+        f"{format_actions(blocked_actions)}"
+    )
     if pipeline.args is not None and pipeline.args.permissions_boundary_arn == boundary_arn:
         # The boundary may also limit roles of other people, so don't print a command to extend it.
-        return Finding("missing", f"{text} {format_list(sorted(blocked_actions))}; extend it")
-
-    # The stack didn't set this boundary, so it may be removed.
-    remove_command = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
-    return Finding(
-        "missing", f"{text} {format_actions(blocked_actions)}; to take it away:", remove_command
-    )
+        yield Finding("missing", f"{text}; extend it")
+    else:
+        remove_command = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
+        yield Finding("missing", f"{text}; to take it away:", remove_command)
 
 
 class AddedPolicy(NamedTuple):
@@ -178,27 +151,22 @@ def list_added_policies(pipeline: ExaminedPipeline, role_name: str) -> Iterator[
 
     for policy_name in client.list_role_policies(RoleName=role_name)["PolicyNames"]:
         if not stack_policy_name.fullmatch(policy_name):
-            yield _read_inline_policy(client, role_name, policy_name)
+            response = client.get_role_policy(RoleName=role_name, PolicyName=policy_name)
+            yield AddedPolicy(
+                f"the inline policy {policy_name}",
+                response["PolicyDocument"],
+                f"aws iam delete-role-policy --role-name {role_name} --policy-name {policy_name}",
+            )
 
     # Stacks only use inline policies, so somebody must have attached these.
-    attached = client.list_attached_role_policies(RoleName=role_name)["AttachedPolicies"]
-    for policy in attached:
+    response = client.list_attached_role_policies(RoleName=role_name)
+    for policy in response["AttachedPolicies"]:
         policy_arn = policy["PolicyArn"]
         yield AddedPolicy(
             f"the policy {policy_arn}",
             _read_managed_policy(client, policy_arn),
             f"aws iam detach-role-policy --role-name {role_name} --policy-arn {policy_arn}",
         )
-
-
-def _read_inline_policy(client: Any, role_name: str, policy_name: str) -> AddedPolicy:  # noqa: ANN401  # as in Access
-    """Read an added inline policy of a role."""
-    policy = client.get_role_policy(RoleName=role_name, PolicyName=policy_name)
-    return AddedPolicy(
-        f"the inline policy {policy_name}",
-        policy["PolicyDocument"],
-        f"aws iam delete-role-policy --role-name {role_name} --policy-name {policy_name}",
-    )
 
 
 def _read_managed_policy(client: Any, policy_arn: str) -> Any:  # noqa: ANN401  # as in Access
