@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from components import iam
@@ -174,54 +173,45 @@ def _build_put_policy_command(role_name: str, arns_by_action: Mapping[str, Seque
 
 def check_keys(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Check that services and roles may use the KMS keys that the stack's file names."""
-    # Both settings may name the same key. A command that repairs it replaces the whole key policy,
-    # so first collect everything that the policy has to allow.
-    required_by_key: dict[str, list[RequiredAccess]] = defaultdict(list)
-    if pipeline.data_key_arn:
-        required_by_key[pipeline.data_key_arn] += _list_data_key_access(
-            pipeline.environment, pipeline.data_key_arn
-        )
-    if pipeline.log_key_arn:
-        required_by_key[pipeline.log_key_arn] += _list_log_key_access(
-            pipeline, pipeline.log_key_arn
-        )
-
-    for key_arn, required_access in required_by_key.items():
-        yield _check_key(pipeline, key_arn, required_access)
+    key_arns = filter(None, {pipeline.data_key_arn, pipeline.log_key_arn})
+    for key_arn in sorted(key_arns):
+        yield _check_key(pipeline, key_arn)
 
 
-def _list_data_key_access(environment: Environment, key_arn: str) -> Iterator[RequiredAccess]:
-    """List the access that Personalize and roles need to the key that encrypts the data."""
-    yield build_personalize_access(environment, DATA_KEY_ACTIONS, [key_arn])
-    yield build_account_access(environment, ["kms:Decrypt"], key_arn)
+def _list_key_access(pipeline: ExaminedPipeline, key_arn: str) -> Iterator[RequiredAccess]:
+    """List the access that services and roles need to a key.
 
-
-def _list_log_key_access(pipeline: ExaminedPipeline, key_arn: str) -> Iterator[RequiredAccess]:
-    """List the access that services and roles need to the key that encrypts logs and messages."""
+    Two settings may name the same key. A command that repairs it replaces the whole key policy, so
+    we need to know everything that the policy has to allow.
+    """
     environment = pipeline.environment
-    log_group_arn = iam.build_arn(environment, "logs", f"log-group:{UNKNOWN}")
-    log_group_pattern = iam.build_arn(environment, "logs", "log-group:*")
+    if key_arn == pipeline.data_key_arn:
+        yield build_personalize_access(environment, DATA_KEY_ACTIONS, [key_arn])
+        yield build_account_access(environment, ["kms:Decrypt"], key_arn)
 
-    yield RequiredAccess(
+    if key_arn == pipeline.log_key_arn:
+        yield _build_log_access(environment, key_arn)
+        yield build_account_access(environment, TOPIC_KEY_ACTIONS, key_arn)
+        # A topic that the deployment doesn't create isn't encrypted with this key.
+        if not pipeline.has_own_topic:
+            yield build_alarm_access(environment, TOPIC_KEY_ACTIONS, key_arn)
+
+
+def _build_log_access(environment: Environment, key_arn: str) -> RequiredAccess:
+    """Describe the access that CloudWatch Logs needs to the key that encrypts log groups."""
+    context = build_service_context(environment, "logs")
+    context[LOG_GROUP_CONDITION_KEY] = iam.build_arn(environment, "logs", f"log-group:{UNKNOWN}")
+    log_groups = {LOG_GROUP_CONDITION_KEY: iam.build_arn(environment, "logs", "log-group:*")}
+    return RequiredAccess(
         f"logs.{environment.region}.amazonaws.com",
         LOG_KEY_ACTIONS,
         [key_arn],
-        context={
-            **build_service_context(environment, "logs"),
-            LOG_GROUP_CONDITION_KEY: log_group_arn,
-        },
-        condition={"ArnLike": {LOG_GROUP_CONDITION_KEY: log_group_pattern}},
+        context,
+        condition={"ArnLike": log_groups},
     )
-    yield build_account_access(environment, TOPIC_KEY_ACTIONS, key_arn)
-
-    # A topic that the deployment doesn't create isn't encrypted with this key.
-    if pipeline.args and pipeline.args.notifications.topic_arn is None:
-        yield build_alarm_access(environment, TOPIC_KEY_ACTIONS, key_arn)
 
 
-def _check_key(
-    pipeline: ExaminedPipeline, key_arn: str, required_access: Iterable[RequiredAccess]
-) -> Finding:
+def _check_key(pipeline: ExaminedPipeline, key_arn: str) -> Finding:
     """Check that a key is enabled, and that its policy allows the required access."""
     client = pipeline.client("kms")
     response = read_if_exists(client.describe_key, KeyId=key_arn)
@@ -236,6 +226,7 @@ def _check_key(
             enable_command = f"aws kms cancel-key-deletion --key-id {key_arn} && {enable_command}"
         return Finding("missing", f"{key_arn} is {state}", enable_command)
 
+    required_access = _list_key_access(pipeline, key_arn)
     response = client.get_key_policy(KeyId=key_arn, PolicyName="default")
     policy = json.loads(response["Policy"])
     command_template = (

@@ -203,7 +203,7 @@ def _check_topic_policy(
     """Check that the topic's policy lets alarms publish messages."""
     topic_arn = pipeline.topic_arn
     repair_command = pipeline.deploy_command
-    if pipeline.args and pipeline.args.notifications.topic_arn:
+    if pipeline.has_own_topic:
         # A deployment doesn't change the policy of a topic that it didn't create.
         repair_command = (
             f"aws sns set-topic-attributes --topic-arn {topic_arn} --attribute-name Policy "

@@ -79,6 +79,11 @@ class ExaminedPipeline:
         return self.settings["notifications"]["topicArn"]
 
     @property
+    def has_own_topic(self) -> bool:
+        """True if the stack's file names an existing topic, which a deployment doesn't change."""
+        return self.args is not None and self.args.notifications.topic_arn is not None
+
+    @property
     def data_key_arn(self) -> str | None:
         """The KMS key of the data in Personalize, if the stack's file names one."""
         return cast("str | None", self.args and self.args.data_kms_key_arn)

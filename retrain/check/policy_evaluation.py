@@ -31,8 +31,8 @@ Effect: TypeAlias = Literal["Allow", "Deny"]
 RequestContext: TypeAlias = "Mapping[str, str | None]"
 """Condition key in lower case -> its value in a request, or None if the request lacks the key.
 
-If a value ends with UNKNOWN, we only know how it begins. If a key isn't in the mapping, it may have
-any value or none."""
+If a value ends with UNKNOWN, we only know how it begins. Of a key that isn't in the mapping, we
+know nothing."""
 Result: TypeAlias = Literal["allowed", "denied", "not allowed", "uncertain"]
 """What AWS calls an explicit deny is "denied" here, and an implicit deny is "not allowed"."""
 
@@ -91,7 +91,7 @@ def list_unknown_keys(policy: Policy, requests: Sequence[Request]) -> list[str]:
     """List the keys of the conditions that we can't judge, of all statements about the requests."""
     unknown_keys = {
         key
-        for statement in _list_statements(policy)
+        for statement in list_statements(policy)
         for request in requests
         if _matches_request(statement, request)
         for key, is_met in _evaluate_conditions(statement, request.context)
@@ -100,22 +100,25 @@ def list_unknown_keys(policy: Policy, requests: Sequence[Request]) -> list[str]:
     return sorted(unknown_keys)
 
 
-def name_denying_statements(policy: Policy, requests: Sequence[Request]) -> str:
-    """Name the statements that deny any of the requests, by their Sid or their position."""
-    names = []
-    for position, statement in enumerate(_list_statements(policy), start=1):
-        if _denies_any(statement, requests):
+def find_denying_statements(policy: Policy, requests: Sequence[Request]) -> dict[str, Statement]:
+    """Find the statements that are certain to deny any of the requests.
+
+    The keys name the statements in messages, by their Sid or their position.
+    """
+    denying_statements = {}
+    for position, statement in enumerate(list_statements(policy), start=1):
+        if any(_has_effect(statement, "Deny", request, if_unknown=False) for request in requests):
             name = statement.get("Sid") or f"number {position}"
-            names.append(f"statement {name}")
-    return format_list(names)
+            denying_statements[f"statement {name}"] = statement
+    return denying_statements
 
 
-def remove_denying_statements(policy: Policy, requests: Sequence[Request]) -> dict[str, Any]:
-    """Copy a policy, leaving out the statements that deny any of the requests."""
-    other_statements = [
-        statement for statement in _list_statements(policy) if not _denies_any(statement, requests)
-    ]
-    return {**policy, "Statement": other_statements}
+def list_statements(policy: Policy) -> list[Statement]:
+    """List the statements of a policy, which may omit the list around a single one."""
+    statements = policy["Statement"]
+    if isinstance(statements, list):
+        return statements
+    return [statements]
 
 
 def format_actions(actions: Iterable[str]) -> str:
@@ -123,27 +126,11 @@ def format_actions(actions: Iterable[str]) -> str:
     return format_list(shorten_list(sorted(set(actions))))
 
 
-def _list_statements(policy: Policy) -> list[Statement]:
-    return _wrap_in_list(policy["Statement"])
-
-
-def _wrap_in_list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
-    """Wrap a value in a list if it isn't one, because a policy may omit the list around a value."""
-    if isinstance(value, list):
-        return value
-    return [value]
-
-
-def _denies_any(statement: Statement, requests: Sequence[Request]) -> bool:
-    """Return True if a statement is certain to deny any of the requests."""
-    return any(_has_effect(statement, "Deny", request, if_unknown=False) for request in requests)
-
-
 def _has_statement(policy: Policy, effect: Effect, request: Request, *, if_unknown: bool) -> bool:
     """Return True if any statement of a policy has this effect on a request."""
     return any(
         _has_effect(statement, effect, request, if_unknown=if_unknown)
-        for statement in _list_statements(policy)
+        for statement in list_statements(policy)
     )
 
 
@@ -165,8 +152,10 @@ def _has_effect(
 
 def _matches_request(statement: Statement, request: Request) -> bool:
     """Return True if a statement covers a request, unless its conditions rule that out."""
+    # In a policy, an account ID is short for the ARN of the account's root user.
+    principals = [request.principal, *request.principal.split(":")[4:5]]
     return (
-        _matches_principal(statement, request.principal)
+        any(_matches_element(statement, "Principal", principal) for principal in principals)
         and _matches_element(statement, "Action", request.action)
         and _matches_element(statement, "Resource", request.resource)
     )
@@ -175,35 +164,22 @@ def _matches_request(statement: Statement, request: Request) -> bool:
 def _matches_element(statement: Statement, element: str, requested: str) -> bool:
     """Return True if an element like `Action` or its opposite `NotAction` covers a requested value.
 
-    A statement without the element covers every value. Trust policies, for example, have no
-    `Resource`.
+    A statement without the element covers every value. A role's own policies, for example, have no
+    `Principal`, and trust policies have no `Resource`.
     """
     if element in statement:
-        return _matches_any(statement[element], requested)
-    excluded_patterns = statement.get(f"Not{element}", [])
+        return _matches_any(_flatten(statement[element]), requested)
+    excluded_patterns = _flatten(statement.get(f"Not{element}", []))
     return not _matches_any(excluded_patterns, requested)
 
 
-def _matches_principal(statement: Statement, principal: str) -> bool:
-    """Return True if a statement's `Principal` or `NotPrincipal` covers a principal."""
-    if "NotPrincipal" in statement:
-        return principal not in _list_principals(statement["NotPrincipal"])
-    # A role's own policies don't name a principal, because they always apply to that role.
-    if "Principal" not in statement:
-        return True
-
-    principals = _list_principals(statement["Principal"])
-    if principal.startswith("arn:") and principal.split(":")[4] in principals:
-        # In a policy, an account ID is short for the ARN of the account's root user.
-        return True
-    return principal in principals or "*" in principals
-
-
-def _list_principals(element: Any) -> list[str]:  # noqa: ANN401  # JSON
-    """List the principals in `"*"`, or in `{"AWS": ["arn:...", "..."], "Service": "..."}`."""
-    if not isinstance(element, dict):
-        return _wrap_in_list(element)
-    return [principal for names in element.values() for principal in _wrap_in_list(names)]
+def _flatten(element: Any) -> list[str]:  # noqa: ANN401  # JSON
+    """List the values of `"*"`, `["a", "b"]` or `{"AWS": ["a", "b"], "Service": "c"}`."""
+    if isinstance(element, dict):
+        return _flatten([*element.values()])
+    if isinstance(element, list):
+        return [value for item in element for value in _flatten(item)]
+    return [str(element).lower()]
 
 
 def _evaluate_conditions(
@@ -212,13 +188,8 @@ def _evaluate_conditions(
     """Yield each condition's key, and whether it's met, or None if we can't judge that."""
     for operator, values_by_key in statement.get("Condition", {}).items():
         for key, values in values_by_key.items():
-            is_met = None
-            if key.lower() in context:
-                expected_values = [str(value) for value in _wrap_in_list(values)]
-                is_met = _evaluate_condition(
-                    operator.lower(), expected_values, context[key.lower()]
-                )
-            yield key, is_met
+            actual = context.get(key.lower(), UNKNOWN)
+            yield key, _evaluate_condition(operator.lower(), _flatten(values), actual)
 
 
 def _evaluate_condition(
@@ -239,10 +210,9 @@ def _evaluate_condition(
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
         return is_negated or base_operator != operator
 
+    has_match = actual.lower() in expected_values
     if positive_operator in PATTERN_OPERATORS:
         has_match = _matches_any(expected_values, actual)
-    else:
-        has_match = actual.lower() in [value.lower() for value in expected_values]
 
     # We only know how the value begins, or AWS would replace a policy variable in the condition,
     # like ${aws:username}, so the real values may match.
@@ -252,12 +222,6 @@ def _evaluate_condition(
     return has_match != is_negated
 
 
-def _matches_any(patterns: Any, text: str) -> bool:  # noqa: ANN401  # JSON
-    """Return True if a text matches a single pattern, or any pattern in a list.
-
-    The wildcards are `*` and `?`, and case doesn't matter.
-    """
-    return any(
-        fnmatchcase(text.lower(), pattern.lower().replace("[", "[[]"))
-        for pattern in _wrap_in_list(patterns)
-    )
+def _matches_any(patterns: Iterable[str], text: str) -> bool:
+    """Return True if a text matches any pattern with the wildcards `*` and `?`, ignoring case."""
+    return any(fnmatchcase(text.lower(), pattern) for pattern in patterns)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from functions.planning.guards import Effect
     from functions.planning.snapshot import SolutionSnapshot
-    from functions.rules.campaigns import Trial
+    from functions.rules.campaigns import Alarm, Trial
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Level
 
@@ -162,35 +162,33 @@ def _check_rollback_target(
 
 def check_bakes(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Check the bake alarms that the config names. Any others are created by the deployment."""
-    campaigns = [
-        campaign
+    alarm_names = {
+        alarm_arn.partition(":alarm:")[2]
         for solution in pipeline.settings["solutions"]
         for campaign in solution["campaigns"]
-    ]
-    bakes = [campaign["bake"] for campaign in campaigns if campaign["bake"]]
-    alarm_arns = {alarm_arn for bake in bakes for alarm_arn in bake["alarms"]}
+        if campaign["bake"]
+        for alarm_arn in campaign["bake"]["alarms"]
+    }
+    if alarm_names:
+        alarms = read_alarms(pipeline.client("cloudwatch"), sorted(alarm_names))
+        yield from map(_check_bake_alarm, alarms)
 
-    for alarm_arn in sorted(alarm_arns):
-        yield from _check_bake_alarm(pipeline, alarm_arn.partition(":alarm:")[2])
 
-
-def _check_bake_alarm(pipeline: ExaminedPipeline, alarm_name: str) -> Iterator[Finding]:
+def _check_bake_alarm(alarm: Alarm) -> Finding:
     """Check that an alarm exists, and isn't in ALARM before a bake has even begun."""
-    (alarm,) = read_alarms(pipeline.client("cloudwatch"), [alarm_name])
     # If the alarm doesn't exist or couldn't be read, `state_changed_at` keeps this default, and
     # `state` is a text that says why.
     if alarm.state_changed_at == LONG_AGO:
         text = (
-            f"the alarm {alarm_name} {alarm.state}, so it moves nothing back; create the alarm, or "
+            f"the alarm {alarm.name} {alarm.state}, so it moves nothing back; create the alarm, or "
             "take its ARN out of bake.alarms in the stack's file"
         )
-        yield Finding("missing", text)
-        return
+        return Finding("missing", text)
 
-    yield Finding("ok", f"the alarm {alarm_name}")
     if alarm.state == "ALARM":
         text = (
-            f"the alarm {alarm_name} is in ALARM, so it cannot go off during a bake; solve its "
+            f"the alarm {alarm.name} is in ALARM, so it cannot go off during a bake; solve its "
             "problem before the next run, or change the alarm"
         )
-        yield Finding("warn", text)
+        return Finding("warn", text)
+    return Finding("ok", f"the alarm {alarm.name}")

@@ -17,17 +17,17 @@ from retrain.check.policy_evaluation import (
     Request,
     build_service_context,
     evaluate_policy,
+    find_denying_statements,
     format_actions,
+    list_statements,
     list_unknown_keys,
-    name_denying_statements,
-    remove_denying_statements,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from components.rules.arns import Environment
-    from retrain.check.policy_evaluation import Policy, RequestContext
+    from retrain.check.policy_evaluation import Policy, RequestContext, Result
 
 NO_POLICY: Policy = {"Version": "2012-10-17", "Statement": []}
 """Stands in for the missing policy of a resource."""
@@ -124,21 +124,21 @@ def assess_policy(
     If it doesn't, the finding's command is `command_template`, in which `{}` is replaced with a
     policy that allows the access.
     """
-    requests = defaultdict(list)
+    requests: dict[Result, list[Request]] = defaultdict(list)
     for access in required:
         for request in access.requests:
             requests[evaluate_policy(policy, request)].append(request)
 
-    if denied := requests["denied"]:
-        statements = name_denying_statements(policy, denied)
-        text = (
-            f"{name} has a Deny, {statements}, that does not let {_format_calls(denied)}; "
-            "to take it away:"
-        )
-        return Finding("missing", text, _fill_in_policy(command_template, policy, required))
-
-    if not_allowed := requests["not allowed"]:
-        text = f"{name} does not let {_format_calls(not_allowed)}"
+    denied = requests["denied"]
+    blocked = denied or requests["not allowed"]
+    if blocked:
+        text = f"{name} does not let {_format_calls(blocked)}"
+        if denied:
+            statements = format_list([*find_denying_statements(policy, denied)])
+            text = (
+                f"{name} has a Deny, {statements}, that does not let {_format_calls(denied)}; "
+                "to take it away:"
+            )
         return Finding("missing", text, _fill_in_policy(command_template, policy, required))
 
     if uncertain := requests["uncertain"]:
@@ -175,9 +175,14 @@ def _fill_in_policy(
     deny the required access are left out.
     """
     requests = [request for access in required for request in access.requests]
-    new_policy = remove_denying_statements(policy, requests)
+    denying_statements = find_denying_statements(policy, requests).values()
+    statements = [
+        statement for statement in list_statements(policy) if statement not in denying_statements
+    ]
+    new_policy = {**policy, "Statement": statements}
+
     for access in required:
         results = [evaluate_policy(new_policy, request) for request in access.requests]
         if "not allowed" in results:
-            new_policy["Statement"].append(access.statement)
+            statements.append(access.statement)
     return command_template.replace("{}", shlex.quote(json.dumps(new_policy)))

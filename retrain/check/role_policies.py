@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from functions.common.formatting import format_list
 from retrain.account.access import read_if_exists
 from retrain.check.findings import Finding
 from retrain.check.policy_evaluation import (
     Request,
     evaluate_policy,
+    find_denying_statements,
     format_actions,
-    name_denying_statements,
 )
 
 if TYPE_CHECKING:
@@ -93,11 +94,11 @@ def _find_blocking_policies(
 ) -> Iterator[Finding]:
     """Find added policies that deny any of the requests, or a boundary that doesn't allow them."""
     for policy in list_added_policies(pipeline, role_name):
-        statements = name_denying_statements(policy.document, denied)
+        statements = find_denying_statements(policy.document, denied)
         if statements:
             text = (
-                f"{role_name}: {policy.description} denies what the role needs ({statements}); "
-                "to take it away:"
+                f"{role_name}: {policy.description} denies what the role needs "
+                f"({format_list([*statements])}); to take it away:"
             )
             yield Finding("missing", text, policy.removal_command)
 
