@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.check.policy_evaluation import Request
 
 
 def check_caller(pipeline: ExaminedPipeline) -> Iterator[Finding]:
@@ -73,9 +72,7 @@ def _check_commands(pipeline: ExaminedPipeline, principal_arn: str) -> Iterator[
 def _find_denied_actions(pipeline: ExaminedPipeline, principal_arn: str) -> set[str]:
     """Find the IAM actions that our commands need, but the caller isn't allowed to call."""
     arns_by_kind = list_arns_by_kind(pipeline)
-    denied_requests: list[Request] = []
-    for kind, actions in merge_grants(*GRANTS_BY_COMMAND.values()).items():
-        denied_requests += find_denied_requests(
-            pipeline, principal_arn, actions, arns_by_kind[kind]
-        )
+    all_grants = merge_grants(*GRANTS_BY_COMMAND.values())
+    grants = [(actions, arns_by_kind[kind]) for kind, actions in all_grants.items()]
+    denied_requests = find_denied_requests(pipeline, principal_arn, grants)
     return {request.action for request in denied_requests}

@@ -20,14 +20,14 @@ from retrain.check.resource_policies import (
     build_alarm_access,
     build_personalize_access,
 )
-from retrain.check.role_policies import explain_denied_requests, find_denied_requests
+from retrain.check.role_policies import find_missing_permissions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     from components.rules.arns import Environment
     from retrain.check.examined_pipeline import ExaminedPipeline
-    from retrain.check.policy_evaluation import Policy, Request
+    from retrain.check.policy_evaluation import Policy
 
 DATA_KEY_ACTIONS = [
     "kms:Decrypt",
@@ -106,7 +106,7 @@ def check_import_role(pipeline: ExaminedPipeline) -> Iterator[Finding]:
 
     trust_policy = response["Role"]["AssumeRolePolicyDocument"]
     yield _check_import_trust(pipeline, role_name, trust_policy)
-    yield from _check_import_permissions(pipeline, role_arn, role_name)
+    yield from _check_import_permissions(pipeline, role_arn)
 
 
 def _check_import_trust(
@@ -136,39 +136,28 @@ def _choose_role_command(pipeline: ExaminedPipeline, manual_command: str) -> str
     return manual_command
 
 
-def _check_import_permissions(
-    pipeline: ExaminedPipeline, role_arn: str, role_name: str
-) -> Iterator[Finding]:
+def _check_import_permissions(pipeline: ExaminedPipeline, role_arn: str) -> Iterator[Finding]:
     """Check that the import role may read the exports. If it may not, explain why."""
+    role_name = role_arn.rpartition("/")[2]
     locations = [dataset["dataLocation"] for dataset in pipeline.settings["datasets"]]
     # The role doesn't need permissions for a KMS key:
     # https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html
     arns_by_action = iam.map_s3_actions_to_arns(pipeline.environment.partition, locations)
 
-    denied_requests: list[Request] = []
-    for action, arns in arns_by_action.items():
-        denied_requests += find_denied_requests(pipeline, role_arn, [action], arns)
-    if not denied_requests:
-        yield Finding("ok", f"{role_name} may read the exports")
-        return
-
-    put_policy_command = _build_put_policy_command(role_name, arns_by_action)
-    grant_command = _choose_role_command(pipeline, put_policy_command)
-    yield from explain_denied_requests(pipeline, role_name, denied_requests, grant_command)
-
-
-def _build_put_policy_command(role_name: str, arns_by_action: Mapping[str, Sequence[str]]) -> str:
-    """Build the command that adds an inline policy with these permissions to a role.
-
-    `arns_by_action` should include permissions that the role already has, because the command
-    overwrites an existing policy with the same name.
-    """
-    grants = {action: [action] for action in arns_by_action}
-    policy = json.dumps(build_policy_document(grants, arns_by_action))
-    return (
+    # The command overwrites an existing policy with the same name, so the new policy repeats the
+    # permissions that the role already has.
+    policy = build_policy_document({action: [action] for action in arns_by_action}, arns_by_action)
+    put_policy_command = (
         f"aws iam put-role-policy --role-name {role_name} --policy-name read-exports "
-        f"--policy-document {shlex.quote(policy)}"
+        f"--policy-document {shlex.quote(json.dumps(policy))}"
     )
+    missing_permissions = find_missing_permissions(
+        pipeline,
+        role_arn,
+        [([action], arns) for action, arns in arns_by_action.items()],
+        _choose_role_command(pipeline, put_policy_command),
+    )
+    yield from list(missing_permissions) or [Finding("ok", f"{role_name} may read the exports")]
 
 
 def check_keys(pipeline: ExaminedPipeline) -> Iterator[Finding]:

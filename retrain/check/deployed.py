@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from components import iam
 from components.alarms import list_alarms
@@ -25,19 +25,18 @@ from retrain.check.deployed_pipeline import find_function_arns
 from retrain.check.findings import Finding
 from retrain.check.resource_policies import assess_policy, build_alarm_access
 from retrain.check.role_policies import (
-    explain_denied_requests,
-    find_denied_requests,
+    find_missing_permissions,
     list_added_policies,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from components.iam import Grant
     from retrain.account.subscriptions import Subscription
     from retrain.check.deployed_pipeline import DeployedPipeline
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Level
-    from retrain.check.policy_evaluation import Request
 
 SCHEDULED_ACTIONS = {"states": "states:StartExecution", "lambda": "lambda:InvokeFunction"}
 """Service -> the IAM action that a schedule needs to call it."""
@@ -60,24 +59,24 @@ def check_functions(deployed: DeployedPipeline) -> Iterator[Finding]:
 
 def check_roles(deployed: DeployedPipeline) -> Iterator[Finding]:
     """Check that each role has the permissions that it needs. If it doesn't, explain why."""
-    denied_by_role: dict[str, list[Request]] = defaultdict(list)
-    for role_arn, actions, arns in _list_needed_permissions(deployed):
-        denied_by_role[role_arn] += find_denied_requests(deployed.pipeline, role_arn, actions, arns)
-
-    for role_arn, denied_requests in sorted(denied_by_role.items()):
-        yield from _check_role(deployed.pipeline, role_arn.rpartition("/")[2], denied_requests)
+    for role_arn, grants in sorted(_map_roles_to_grants(deployed).items()):
+        yield from _check_role(deployed.pipeline, role_arn, grants)
 
 
 def _check_role(
-    pipeline: ExaminedPipeline, role_name: str, denied: Sequence[Request]
+    pipeline: ExaminedPipeline, role_arn: str, grants: Sequence[Grant]
 ) -> Iterator[Finding]:
     """Report the permissions that a role lacks. If it has them all, warn about added policies."""
+    role_name = role_arn.rpartition("/")[2]
     if read_if_exists(pipeline.client("iam").get_role, RoleName=role_name) is None:
         yield pipeline.report_resource(role_name, is_ok=False)
         return
 
-    if denied:
-        yield from explain_denied_requests(pipeline, role_name, denied, pipeline.deploy_command)
+    missing_permissions = list(
+        find_missing_permissions(pipeline, role_arn, grants, pipeline.deploy_command)
+    )
+    if missing_permissions:
+        yield from missing_permissions
         return
 
     yield Finding("ok", role_name)
@@ -86,54 +85,43 @@ def _check_role(
         yield Finding("warn", text, policy.removal_command)
 
 
-class NeededPermission(NamedTuple):
-    """IAM actions that a role has to be allowed on certain resources."""
-
-    role_arn: str
-    actions: Sequence[str]
-    arns: Sequence[str]
-    """The ARNs of the resources. Empty if the pipeline has no such resource."""
-
-
-def _list_needed_permissions(deployed: DeployedPipeline) -> Iterator[NeededPermission]:
-    """List the permissions that the state machine, the schedules and the functions need."""
+def _map_roles_to_grants(deployed: DeployedPipeline) -> dict[str, list[Grant]]:
+    """Map the ARN of each role to what a resource that assumes it has to be allowed."""
+    grants_by_role: dict[str, list[Grant]] = defaultdict(list)
     state_machine = deployed.target.state_machine
-    yield NeededPermission(
-        state_machine["roleArn"],
-        ["lambda:InvokeFunction"],
-        find_function_arns(state_machine["definition"]),
-    )
+    function_arns = find_function_arns(state_machine["definition"])
+    grants_by_role[state_machine["roleArn"]].append((["lambda:InvokeFunction"], function_arns))
 
     for service, schedule in deployed.schedules.items():
         schedule_target = schedule["Target"]
-        role_arn = schedule_target["RoleArn"]
-        yield NeededPermission(role_arn, [SCHEDULED_ACTIONS[service]], [schedule_target["Arn"]])
+        grants = grants_by_role[schedule_target["RoleArn"]]
+        grants.append(([SCHEDULED_ACTIONS[service]], [schedule_target["Arn"]]))
         if "DeadLetterConfig" in schedule_target:
-            queue_arn = schedule_target["DeadLetterConfig"]["Arn"]
-            yield NeededPermission(role_arn, ["sqs:SendMessage"], [queue_arn])
+            grants.append((["sqs:SendMessage"], [schedule_target["DeadLetterConfig"]["Arn"]]))
 
-    yield from _list_function_permissions(deployed)
-
-
-def _list_function_permissions(deployed: DeployedPipeline) -> Iterator[NeededPermission]:
-    """List the permissions that FUNCTION_CONFIGS defines for each function."""
     # The roles were created for the deployed settings, from which the stack's file may differ.
     arns_by_kind = list_arns_by_kind(replace(deployed.pipeline, settings=deployed.target.settings))
+    for config in filter(None, deployed.function_configs.values()):
+        grants_by_role[config["Role"]] += _list_function_grants(deployed, config, arns_by_kind)
+    return grants_by_role
 
-    for deployed_config in filter(None, deployed.function_configs.values()):
-        handler = deployed_config["Handler"]
-        if handler not in CONFIGS_BY_HANDLER:
-            # Another release may have other functions.
-            continue
 
-        role_arn = deployed_config["Role"]
-        for kind, actions in CONFIGS_BY_HANDLER[handler].permissions.items():
-            yield NeededPermission(role_arn, actions, arns_by_kind[kind])
+def _list_function_grants(
+    deployed: DeployedPipeline,
+    deployed_config: Mapping[str, Any],
+    arns_by_kind: Mapping[str, Sequence[str]],
+) -> Iterator[Grant]:
+    """List what a function has to be allowed, according to FUNCTION_CONFIGS."""
+    log_group = deployed_config["LoggingConfig"]["LogGroup"]
+    log_stream = f"log-group:{log_group}:log-stream:any"
+    log_arn = iam.build_arn(deployed.pipeline.environment, "logs", log_stream)
+    yield ["logs:PutLogEvents"], [log_arn]
 
-        log_group = deployed_config["LoggingConfig"]["LogGroup"]
-        log_stream = f"log-group:{log_group}:log-stream:any"
-        log_arn = iam.build_arn(deployed.pipeline.environment, "logs", log_stream)
-        yield NeededPermission(role_arn, ["logs:PutLogEvents"], [log_arn])
+    # Another release may have other functions.
+    config = CONFIGS_BY_HANDLER.get(deployed_config["Handler"])
+    if config is not None:
+        for kind, actions in config.permissions.items():
+            yield actions, arns_by_kind[kind]
 
 
 def check_schedule(deployed: DeployedPipeline) -> Iterator[Finding]:

@@ -177,42 +177,30 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
     """
     stack_file = build_stack_file_path(stack)
     if state_machine_arn or not os.path.lexists(stack_file):
-        return _find_deployed_pipeline(stack, state_machine_arn, access)
+        target = find_target(stack, state_machine_arn, access)
+        source = f"state machine {target.name}"
+        return ExaminedPipeline(target.settings, target.access, source, target.stack, target=target)
 
     args = read_args(stack)
     access = access.in_region(args.first_arn.region, f"the stack of {stack_file.name}")
 
-    target = None
-    lookup_error = None
     try:
         target = find_target(stack, None, access)
     except OperatorError as error:
         # The pipeline may just not be deployed yet, which isn't a problem for every command.
-        lookup_error = error
+        settings = _build_settings(args, {})
+        return ExaminedPipeline(settings, access, stack_file.name, stack, args, lookup_error=error)
 
-    settings = _build_settings(args, target)
-    return ExaminedPipeline(settings, access, stack_file.name, stack, args, target, lookup_error)
-
-
-def _find_deployed_pipeline(
-    stack: str, state_machine_arn: str | None, access: Access
-) -> ExaminedPipeline:
-    """Find a pipeline without its stack's file, and take the settings from its state machine."""
-    target = find_target(stack, state_machine_arn, access)
-    source = f"state machine {target.name}"
-    return ExaminedPipeline(target.settings, target.access, source, target.stack, target=target)
+    settings = _build_settings(args, cast("Mapping[str, Any]", target.settings))
+    return ExaminedPipeline(settings, access, stack_file.name, stack, args, target)
 
 
-def _build_settings(args: RetrainingPipelineArgs, target: Target | None) -> Settings:
+def _build_settings(args: RetrainingPipelineArgs, deployed: Mapping[str, Any]) -> Settings:
     """Build the settings that the pipeline would have if the stack's file were deployed now.
 
-    Values that only a deployment can create, such as the topic's ARN, come from the last
-    deployment.
+    Values that only a deployment can create, such as the topic's ARN, come from the deployed
+    settings, which are empty before the first deployment.
     """
-    deployed: Mapping[str, Any] = {}
-    if target is not None:
-        deployed = cast("Mapping[str, Any]", target.settings)
-
     settings = build_workflow_settings(
         args,
         job_prefix=PLACEHOLDER_PREFIX,

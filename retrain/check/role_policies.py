@@ -11,7 +11,6 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functions.common.formatting import format_list
-from retrain.account.access import read_if_exists
 from retrain.check.findings import Finding
 from retrain.check.policy_evaluation import (
     Request,
@@ -21,8 +20,9 @@ from retrain.check.policy_evaluation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from components.iam import Grant
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.policy_evaluation import Policy
 
@@ -38,26 +38,36 @@ iam:PassRole only for this service."""
 
 
 def find_denied_requests(
-    pipeline: ExaminedPipeline, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
+    pipeline: ExaminedPipeline, principal_arn: str, grants: Iterable[Grant]
 ) -> list[Request]:
-    """Find which of these actions on these resources a role or a user isn't allowed to perform.
+    """Find out which of these actions a role or a user isn't allowed to perform."""
+    denied_requests = []
+    for actions, arns in grants:
+        # If the decision differs between resources, IAM returns the most restrictive one, so assume
+        # that it applies to each:
+        # https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+        for action in _list_denied_actions(pipeline, principal_arn, actions, arns):
+            denied_requests += [Request(principal_arn, action, arn, {}) for arn in arns]
+    return denied_requests
 
-    If the role doesn't exist, the list is empty, because another finding reports that.
-    """
+
+def _list_denied_actions(
+    pipeline: ExaminedPipeline, principal_arn: str, actions: Sequence[str], arns: Sequence[str]
+) -> list[str]:
+    """Ask IAM's policy simulator which of these actions are denied on any of the resources."""
     if not arns:
         return []
 
-    request = {
-        "PolicySourceArn": principal_arn,
-        "ActionNames": [*actions],
+    paginator = pipeline.client("iam").get_paginator("simulate_principal_policy")
+    pages = paginator.paginate(
+        PolicySourceArn=principal_arn,
+        ActionNames=[*actions],
         # The simulator doesn't accept patterns, except `*` alone for all resources, so replace each
         # wildcard by some text that it matches.
-        "ResourceArns": [arn if arn == "*" else arn.replace("*", "any") for arn in arns],
-        "ContextEntries": [PASSED_TO_PERSONALIZE],
-    }
-    paginator = pipeline.client("iam").get_paginator("simulate_principal_policy")
-    pages = read_if_exists(lambda: [*paginator.paginate(**request)]) or []
-    denied_actions = [
+        ResourceArns=[arn if arn == "*" else arn.replace("*", "any") for arn in arns],
+        ContextEntries=[PASSED_TO_PERSONALIZE],
+    )
+    return [
         result["EvalActionName"]
         for page in pages
         for result in page["EvaluationResults"]
@@ -66,27 +76,26 @@ def find_denied_requests(
         if result["EvalDecision"] != "allowed" and not result.get("MissingContextValues")
     ]
 
-    # If the decision differs between resources, IAM returns the most restrictive one, so assume
-    # that it applies to each:
-    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
-    return [Request(principal_arn, action, arn, {}) for action in denied_actions for arn in arns]
 
-
-def explain_denied_requests(
-    pipeline: ExaminedPipeline, role_name: str, denied: Sequence[Request], grant_command: str
+def find_missing_permissions(
+    pipeline: ExaminedPipeline, role_arn: str, grants: Iterable[Grant], grant_command: str
 ) -> Iterator[Finding]:
-    """Explain why a role's requests are denied, and how to change that.
+    """Report what a role isn't allowed to do, why, and how to change that.
 
-    Usually, no policy allows them, and `grant_command` adds the permissions. But if an added policy
+    Usually, no policy allows it, and `grant_command` adds the permissions. But if an added policy
     or a permissions boundary blocks the requests, more permissions wouldn't help.
     """
+    denied = find_denied_requests(pipeline, role_arn, grants)
+    if not denied:
+        return
+
+    role_name = role_arn.rpartition("/")[2]
     blocking_policies = list(_find_blocking_policies(pipeline, role_name, denied))
     if blocking_policies:
         yield from blocking_policies
-        return
-
-    actions = format_actions(request.action for request in denied)
-    yield Finding("missing", f"{role_name} may not call {actions}", grant_command)
+    else:
+        actions = format_actions(request.action for request in denied)
+        yield Finding("missing", f"{role_name} may not call {actions}", grant_command)
 
 
 def _find_blocking_policies(
