@@ -64,7 +64,12 @@ class ExaminedPipeline:
     @property
     def environment(self) -> Environment:
         """The pipeline's partition, account and region, which are part of all its ARNs."""
-        arn = parse_arn(self.settings["datasets"][0]["datasetArn"])
+        # If Personalize trains all solutions, a stack may have no datasets.
+        arns = [
+            *(dataset["datasetArn"] for dataset in self.settings["datasets"]),
+            *(solution["solutionArn"] for solution in self.settings["solutions"]),
+        ]
+        arn = parse_arn(arns[0])
         assert arn is not None, "the settings were checked"
         return arn.environment
 

@@ -79,6 +79,16 @@ def test_golden_a_pipeline_without_a_fault(prod, golden):
     golden("healthy.txt", prod.transcript("doctor -s prod"))
 
 
+def test_a_stack_without_datasets_is_examined_too():
+    group = MOVIES.with_datasets().with_solutions(solution(trained_by="personalize"))
+    with account(group) as prod:
+        prod.services = a.services(prod.pipeline.bucket)
+        result = prod.retrain("doctor -s prod")
+        assert prod.retrain("plan -s prod").code == 0
+    assert result.code == 0, result.out
+    assert "cannot be checked" not in result.out
+
+
 def test_an_account_that_denies_every_read_is_no_problem_but_many_warnings(prod):
     prod.services = {}
     result = prod.retrain("doctor -s prod")
