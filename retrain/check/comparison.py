@@ -97,15 +97,16 @@ def _list_undeployed(pipeline: ExaminedPipeline) -> Sequence[Change]:
 def _was_deployed_meanwhile(stack: str, preview: PreviewDocument) -> bool:
     """Return True if the stack is being updated, or was updated since the preview began."""
     state = pulumi_cli.read_state(stack)
+    if state.get("pending_operations"):
+        return True
+
     current_times = {
         resource["urn"]: resource["modified"] for resource in state.get("resources", ())
     }
-    previewed_times = {
-        urn: resource["modified"] for urn, resource in find_refreshed_states(preview).items()
-    }
-
-    is_unchanged = previewed_times.items() <= current_times.items()
-    return not is_unchanged or bool(state.get("pending_operations"))
+    return any(
+        resource["modified"] != current_times.get(urn)
+        for urn, resource in find_refreshed_states(preview).items()
+    )
 
 
 def explain_comparison(
@@ -159,9 +160,12 @@ def _warn_about_side_effects(
 ) -> Iterator[Finding]:
     """Warn that the command that undoes one kind of change affects another kind, too."""
     kinds = [kind for kind, changes in changes_by_kind.items() if changes]
-    if len(kinds) > 1 and "not deployed" in kinds:
+    if len(kinds) == 1:
+        return
+
+    if "not deployed" in kinds:
         yield Finding("warn", ALSO_DEPLOYS)
-    if len(kinds) > 1 and "paused" in kinds:
+    if "paused" in kinds:
         yield Finding("warn", ALSO_RESUMES, pipeline.command("pause"))
 
 

@@ -54,7 +54,9 @@ class Request(NamedTuple):
     context: RequestContext
 
 
-def build_service_context(environment: Environment, service: str) -> dict[str, str | None]:
+def build_service_context(
+    environment: Environment, service: str, source_resource: str = UNKNOWN
+) -> dict[str, str | None]:
     """Build the context of a request that a service sends on behalf of the pipeline's account.
 
     A service always uses TLS, and doesn't go through a VPC endpoint of the account. Personalize's
@@ -64,7 +66,9 @@ def build_service_context(environment: Environment, service: str) -> dict[str, s
     return {
         "aws:securetransport": "true",
         "aws:sourceaccount": environment.account,
-        "aws:sourcearn": build_arn(environment, service, UNKNOWN),
+        "aws:sourcearn": build_arn(environment, service, source_resource),
+        # A topic's default policy uses this key to allow the account's requests.
+        "aws:sourceowner": environment.account,
         "aws:sourcevpc": None,
         "aws:sourcevpce": None,
     }

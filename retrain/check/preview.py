@@ -15,7 +15,6 @@ change isn't deployed yet. Both may be true.
 from __future__ import annotations
 
 import json
-import os.path
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
@@ -59,8 +58,6 @@ UNINFORMATIVE_PROPERTIES = {"tagsAll", "code"}
 whether the code has changed."""
 ABSENT = "(none)"
 MAX_SHOWN_CHARACTERS = 60
-CONTEXT_CHARACTERS = 12
-"""The number of characters to show before the first difference between two long texts."""
 
 
 class Change(NamedTuple):
@@ -108,16 +105,12 @@ def list_changes(preview: PreviewDocument) -> list[Change]:
     by hand.
     """
     states = find_refreshed_states(preview)
-    planned_steps = [
-        step
-        for step in _list_pipeline_steps(preview)
-        if step["op"] in ("create", "update", "replace", "delete")
-    ]
+    steps = _list_pipeline_steps(preview)
     # These resources get a new name or ARN, so properties that refer to them change, too.
-    renamed_urns = {step["urn"] for step in planned_steps if step["op"] in ("create", "replace")}
+    renamed_urns = {step["urn"] for step in steps if step["op"] in ("create", "replace")}
 
     changes: list[Change] = []
-    for step in planned_steps:
+    for step in steps:
         changes += _list_resource_changes(step, states.get(step["urn"]), renamed_urns)
     return changes
 
@@ -130,23 +123,25 @@ def _list_pipeline_steps(preview: PreviewDocument) -> list[PreviewStep]:
 def _list_resource_changes(
     step: PreviewStep, state: ResourceState | None, renamed_urns: AbstractSet[str]
 ) -> Iterator[Change]:
-    """Yield the changes that a planned step makes to a resource.
+    """Yield the changes that a step plans to make to a resource, if any.
 
     `state` is None if the resource is new, or if the preview didn't refresh it.
     """
     resource = _format_resource_name(step["urn"])
-
-    if step["op"] == "create" and state is not None:
-        # The state has the resource, but it's no longer in AWS.
-        yield Change("deleted", resource, "")
-    elif step["op"] == "create":
-        yield Change("not deployed", resource, "a new resource")
-    elif step["op"] == "delete":
-        yield Change("not deployed", resource, "no longer in the program")
-    else:
-        properties = {*step.get("diffReasons", ()), *step.get("replaceReasons", ())}
-        for name in sorted(properties - UNINFORMATIVE_PROPERTIES):
-            yield from _list_property_changes(step, name, state or step["oldState"], renamed_urns)
+    match step["op"]:
+        case "create" if state is None:
+            yield Change("not deployed", resource, "a new resource")
+        case "create":
+            # The state has the resource, but it's no longer in AWS.
+            yield Change("deleted", resource, "")
+        case "delete":
+            yield Change("not deployed", resource, "no longer in the program")
+        case "update" | "replace":
+            properties = {*step.get("diffReasons", ()), *step.get("replaceReasons", ())}
+            for name in sorted(properties - UNINFORMATIVE_PROPERTIES):
+                yield from _list_property_changes(
+                    step, name, state or step["oldState"], renamed_urns
+                )
 
 
 def _list_property_changes(
@@ -212,7 +207,7 @@ def _list_differences(path: str, old: object, new: object) -> Iterator[str]:
             new_part = new_parts.get(name, ABSENT)
             yield from _list_differences(f"{path}{name}", old_part, new_part)
     elif old != new:
-        yield f"{path}: {_shorten(old, new)} -> {_shorten(new, old)}"
+        yield f"{path}: {_format_value(old)} -> {_format_value(new)}"
 
 
 def _split(value: object) -> dict[str, object] | None:
@@ -232,25 +227,15 @@ def _split(value: object) -> dict[str, object] | None:
     return None
 
 
-def _shorten(value: object, other: object) -> str:
-    """Shorten a value to fit into a line, but show where it differs from the other value."""
-    text = _format_value(value)
+def _format_value(value: object) -> str:
+    """Return a text as it is, and any other value as JSON, but only the beginning if it's long."""
+    text = value
+    if not isinstance(text, str):
+        text = json.dumps(value)
+
     if len(text) <= MAX_SHOWN_CHARACTERS:
         return text
-
-    common_prefix = os.path.commonprefix([text, _format_value(other)])  # noqa: RUF071  # of texts
-    start = max(len(common_prefix) - CONTEXT_CHARACTERS, 0)
-    end = start + MAX_SHOWN_CHARACTERS
-    prefix = "..." if start > 0 else ""
-    suffix = "..." if end < len(text) else ""
-    return f"{prefix}{text[start:end]}{suffix}"
-
-
-def _format_value(value: object) -> str:
-    """Return a text as it is, and any other value as JSON."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)
+    return f"{text[:MAX_SHOWN_CHARACTERS]}..."
 
 
 def _format_resource_name(urn: str) -> str:

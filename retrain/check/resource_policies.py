@@ -10,7 +10,6 @@ import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from components.iam import build_arn
 from functions.common.formatting import format_list
 from retrain.check.findings import Finding
 from retrain.check.policy_evaluation import (
@@ -105,13 +104,7 @@ def build_alarm_access(
     environment: Environment, actions: Sequence[str], arn: str
 ) -> RequiredAccess:
     """Describe the access that the account's alarms need to a topic, or to the topic's KMS key."""
-    context = {
-        **build_service_context(environment, "cloudwatch"),
-        "aws:sourcearn": build_arn(environment, "cloudwatch", "alarm:any"),
-        # A topic's default policy uses this condition key to allow the account's requests.
-        "aws:sourceowner": environment.account,
-    }
-
+    context = build_service_context(environment, "cloudwatch", "alarm:any")
     condition = {"StringEquals": {"aws:SourceAccount": environment.account}}
     return RequiredAccess("cloudwatch.amazonaws.com", actions, [arn], context, condition)
 
