@@ -46,21 +46,21 @@ CONFIGS_BY_HANDLER = {
 """Handler of a Lambda function -> its configuration, which includes its permissions."""
 
 
-def check_functions(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_functions(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Check that each function exists and can be invoked."""
-    for name, config in deployed.function_configs.items():
+    for name, config in pipeline.function_configs.items():
         if config is None:
             problem = "does not exist, or lacks the version that runs call"
-            yield deployed.pipeline.report_resource(name, is_ok=False, problem=problem)
+            yield pipeline.report_resource(name, is_ok=False, problem=problem)
         else:
             is_ok = config["State"] != "Failed"
-            yield deployed.pipeline.report_resource(name, is_ok=is_ok, problem="is Failed")
+            yield pipeline.report_resource(name, is_ok=is_ok, problem="is Failed")
 
 
-def check_roles(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_roles(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Check that each role has the permissions that it needs. If it doesn't, explain why."""
-    for role_arn, grants in sorted(_map_roles_to_grants(deployed).items()):
-        yield from _check_role(deployed.pipeline, role_arn, grants)
+    for role_arn, grants in sorted(_map_roles_to_grants(pipeline).items()):
+        yield from _check_role(pipeline, role_arn, grants)
 
 
 def _check_role(
@@ -85,14 +85,14 @@ def _check_role(
         yield Finding("warn", text, policy.removal_command)
 
 
-def _map_roles_to_grants(deployed: DeployedPipeline) -> dict[str, list[Grant]]:
+def _map_roles_to_grants(pipeline: DeployedPipeline) -> dict[str, list[Grant]]:
     """Map the ARN of each role to what a resource that assumes it has to be allowed."""
     grants_by_role: dict[str, list[Grant]] = defaultdict(list)
-    state_machine = deployed.target.state_machine
+    state_machine = pipeline.target.state_machine
     function_arns = find_function_arns(state_machine["definition"])
     grants_by_role[state_machine["roleArn"]].append((["lambda:InvokeFunction"], function_arns))
 
-    for service, schedule in deployed.schedules.items():
+    for service, schedule in pipeline.schedules.items():
         schedule_target = schedule["Target"]
         grants = grants_by_role[schedule_target["RoleArn"]]
         grants.append(([SCHEDULED_ACTIONS[service]], [schedule_target["Arn"]]))
@@ -100,21 +100,21 @@ def _map_roles_to_grants(deployed: DeployedPipeline) -> dict[str, list[Grant]]:
             grants.append((["sqs:SendMessage"], [schedule_target["DeadLetterConfig"]["Arn"]]))
 
     # The roles were created for the deployed settings, from which the stack's file may differ.
-    arns_by_kind = list_arns_by_kind(replace(deployed.pipeline, settings=deployed.target.settings))
-    for config in filter(None, deployed.function_configs.values()):
-        grants_by_role[config["Role"]] += _list_function_grants(deployed, config, arns_by_kind)
+    arns_by_kind = list_arns_by_kind(replace(pipeline, settings=pipeline.target.settings))
+    for config in filter(None, pipeline.function_configs.values()):
+        grants_by_role[config["Role"]] += _list_function_grants(pipeline, config, arns_by_kind)
     return grants_by_role
 
 
 def _list_function_grants(
-    deployed: DeployedPipeline,
+    pipeline: DeployedPipeline,
     deployed_config: Mapping[str, Any],
     arns_by_kind: Mapping[str, Sequence[str]],
 ) -> Iterator[Grant]:
     """List what a function has to be allowed, according to FUNCTION_CONFIGS."""
     log_group = deployed_config["LoggingConfig"]["LogGroup"]
     log_stream = f"log-group:{log_group}:log-stream:any"
-    log_arn = iam.build_arn(deployed.pipeline.environment, "logs", log_stream)
+    log_arn = iam.build_arn(pipeline.environment, "logs", log_stream)
     yield ["logs:PutLogEvents"], [log_arn]
 
     # Another release may have other functions.
@@ -124,11 +124,10 @@ def _list_function_grants(
             yield actions, arns_by_kind[kind]
 
 
-def check_schedule(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_schedule(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Say when the schedule starts the next run, or warn that the pipeline is paused."""
-    pipeline = deployed.pipeline
-    if not deployed.is_paused:
-        if schedule := deployed.schedules.get("states"):
+    if not pipeline.is_schedule_off:
+        if schedule := pipeline.schedules.get("states"):
             yield Finding("ok", describe_schedule(schedule, clock.now()))
     elif pipeline.is_paused:
         unpause_command = pipeline.config_command("set paused false")
@@ -141,15 +140,15 @@ def check_schedule(deployed: DeployedPipeline) -> Iterator[Finding]:
         yield Finding("warn", text, pipeline.command("resume"))
 
 
-def check_other_pipelines(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_other_pipelines(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Warn about other pipelines with the same name, because their alarms and charts mix with ours.
 
     Such a pipeline may be left over from a stack that was removed by force, which doesn't delete
     the stack's resources.
     """
-    for machine_arn in deployed.other_state_machine_arns:
+    for machine_arn in pipeline.other_state_machine_arns:
         text = (
-            f"{machine_arn} has the name {deployed.name} too, so their alarms and charts "
+            f"{machine_arn} has the name {pipeline.name} too, so their alarms and charts "
             "mix; rename one stack, or if the other one was removed, end its schedules:"
         )
         delete_command = (
@@ -158,20 +157,19 @@ def check_other_pipelines(deployed: DeployedPipeline) -> Iterator[Finding]:
         yield Finding("warn", text, delete_command)
 
 
-def check_ringing_alarms(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_ringing_alarms(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Warn about alarms in the state ALARM, with advice from the alarms' definitions."""
-    for alarm in list_alarms(deployed.target.settings):
+    for alarm in list_alarms(pipeline.target.settings):
         # The advice may contain commands with the placeholder STACK.
-        advice = alarm.what_to_do.replace("STACK", deployed.pipeline.stack or "STACK")
-        for deployed_alarm in deployed.find_alarms(alarm.name):
+        advice = alarm.what_to_do.replace("STACK", pipeline.stack or "STACK")
+        for deployed_alarm in pipeline.find_alarms(alarm.name):
             if deployed_alarm["StateValue"] == "ALARM":
                 reason = join_lines(deployed_alarm["StateReason"])
                 yield Finding("warn", f"{alarm.name} is in ALARM: {reason}. {advice}")
 
 
-def check_messages(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_messages(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Check that the SNS topic exists, alarms may publish to it, and somebody gets its messages."""
-    pipeline = deployed.pipeline
     topic_name = f"the topic {pipeline.topic_arn.rpartition(':')[2]}"
     client = pipeline.client("sns")
     response = read_if_exists(client.get_topic_attributes, TopicArn=pipeline.topic_arn)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import fields
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -18,22 +18,20 @@ from components.lambda_functions import FUNCTIONS_CALLED_BY_EVENTS
 from functions.contract import pipeline_name
 from retrain.account.access import read_if_exists
 from retrain.account.triggers import find_event_rules, find_schedule
+from retrain.check.examined_pipeline import ExaminedPipeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from retrain.account.target import Target
-    from retrain.check.examined_pipeline import ExaminedPipeline
 
 FUNCTION_ARN = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d+:function:[\w:$-]+")
 """The ARN of a function or, usually, of one of its published versions."""
 
 
-@dataclass(frozen=True)
-class DeployedPipeline:
+class DeployedPipeline(ExaminedPipeline):
     """A deployed pipeline, whose resources are read when they're first needed, and only once."""
 
-    pipeline: ExaminedPipeline
     target: Target
 
     @property
@@ -54,7 +52,7 @@ class DeployedPipeline:
         return {service: schedule for service, schedule in schedules.items() if schedule}
 
     @property
-    def is_paused(self) -> bool:
+    def is_schedule_off(self) -> bool:
         """True if the schedule for runs is off, whether by the config or by hand."""
         schedule = self.schedules.get("states")
         return schedule is not None and schedule["State"] != "ENABLED"
@@ -85,7 +83,7 @@ class DeployedPipeline:
         if "lambda" in self.schedules:
             function_arns.add(self.schedules["lambda"]["Target"]["Arn"])
 
-        client = self.pipeline.client("lambda")
+        client = self.client("lambda")
         return {
             arn.split(":")[6]: read_if_exists(client.get_function_configuration, FunctionName=arn)
             for arn in sorted(function_arns)
@@ -99,7 +97,7 @@ class DeployedPipeline:
         return [
             alarm
             for alarm in self._alarms_by_name.get(name, ())
-            if self.pipeline.topic_arn in alarm["AlarmActions"]
+            if self.topic_arn in alarm["AlarmActions"]
         ]
 
     @cached_property
@@ -122,7 +120,7 @@ class DeployedPipeline:
         There may be several, because another pipeline may have the same name.
         """
         prefix = f"{self.name}-"
-        paginator = self.pipeline.client("cloudwatch").get_paginator("describe_alarms")
+        paginator = self.client("cloudwatch").get_paginator("describe_alarms")
 
         alarms_by_name = defaultdict(list)
         for page in paginator.paginate(AlarmNamePrefix=prefix):
@@ -136,3 +134,10 @@ class DeployedPipeline:
 def find_function_arns(definition: str) -> list[str]:
     """Find the functions, or versions of functions, that a state machine invokes."""
     return sorted(set(FUNCTION_ARN.findall(definition)))
+
+
+def to_deployed_pipeline(pipeline: ExaminedPipeline) -> DeployedPipeline:
+    """Add the means to read the deployed resources to a pipeline that has a target."""
+    return DeployedPipeline(
+        **{field.name: getattr(pipeline, field.name) for field in fields(pipeline)}
+    )

@@ -37,13 +37,13 @@ from retrain.account.pulumi_cli import NotDeployedError
 from retrain.account.target import PipelineOptions
 from retrain.check import caller, data_access, deployed, readiness, resources
 from retrain.check.comparison import compare, explain_comparison
-from retrain.check.deployed_pipeline import DeployedPipeline
+from retrain.check.deployed_pipeline import to_deployed_pipeline
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.check.findings import Finding
 from retrain.options import JsonOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import ModuleType
 
     from rich.console import Console
@@ -111,15 +111,13 @@ def doctor(
 
 def run_checks(pipeline: ExaminedPipeline) -> Results:
     """Run all checks, and have Pulumi compare the stack."""
-    results: Results = {}
     with (
         message_console().status("checking the account") as status,
         ThreadPoolExecutor(max_workers=1) as executor,
     ):
         # Pulumi takes several seconds, so check the account in the meantime.
         future_comparison = executor.submit(compare, pipeline)
-        for module in PREREQUISITES:
-            results |= _run_module_checks(module, pipeline, pipeline, status)
+        results = _run_module_checks(PREREQUISITES, pipeline, status)
         results["deployment"] = [_describe_deployment(pipeline)]
         if pipeline.target is None:
             return results
@@ -128,14 +126,11 @@ def run_checks(pipeline: ExaminedPipeline) -> Results:
         comparison = future_comparison.result()
         results["stack"] = list(explain_comparison(comparison, pipeline))
 
-        deployed_pipeline = DeployedPipeline(pipeline, pipeline.target)
         modules = [deployed]
         # If Pulumi could compare, it has already reported every resource that is gone.
         if comparison is None or comparison.problem:
             modules = [resources, deployed]
-        for module in modules:
-            results |= _run_module_checks(module, deployed_pipeline, pipeline, status)
-    return results
+        return results | _run_module_checks(modules, to_deployed_pipeline(pipeline), status)
 
 
 def _describe_deployment(pipeline: ExaminedPipeline) -> Finding:
@@ -155,22 +150,27 @@ def _describe_deployment(pipeline: ExaminedPipeline) -> Finding:
 
 
 def _run_module_checks(
-    module: ModuleType, subject: object, pipeline: ExaminedPipeline, status: Status
+    modules: Iterable[ModuleType], pipeline: ExaminedPipeline, status: Status
 ) -> Results:
-    """Run the checks of a module in the order of their definitions, and show progress."""
+    """Run the checks of these modules in the order of their definitions, and show progress."""
+    checks = {
+        name.removeprefix("check_").replace("_", " "): check
+        for module in modules
+        for name, check in vars(module).items()
+        if name.startswith("check_")
+    }
+
     results: Results = {}
-    for name, check in list(vars(module).items()):
-        if name.startswith("check_"):
-            title = name.removeprefix("check_").replace("_", " ")
-            status.update(f"checking: {title}")
-            results[title] = list(_run_check(check, subject, pipeline))
+    for title, check in checks.items():
+        status.update(f"checking: {title}")
+        results[title] = list(_run_check(check, pipeline))
     return results
 
 
-def _run_check(check: Check, subject: object, pipeline: ExaminedPipeline) -> Iterator[Finding]:
+def _run_check(check: Check, pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Run a check. If it can't read what it needs, keep what it found so far, and add a warning."""
     try:
-        yield from check(subject)
+        yield from check(pipeline)
     except (*AWS_ERRORS, OperatorError) as error:
         yield _explain_error(pipeline, error)
 

@@ -19,85 +19,82 @@ if TYPE_CHECKING:
     from retrain.check.deployed_pipeline import DeployedPipeline
 
 
-def check_settings(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_settings(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Warn if the deployed settings differ from those in the stack's file."""
-    pipeline = deployed.pipeline
     if pipeline.has_other_settings:
         text = f"the deployed pipeline has other settings than {pipeline.source}"
         yield Finding("warn", text, pipeline.deploy_command)
 
 
-def check_schedules(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_schedules(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Check that both schedules exist, and that the watcher's schedule is enabled."""
     for service, purpose in (("states", "starts runs"), ("lambda", "watches the pipeline")):
         name = f"the schedule that {purpose}"
-        schedule = deployed.schedules.get(service)
+        schedule = pipeline.schedules.get(service)
         # Somebody may pause runs on purpose, but the watcher should never be off.
         if schedule and service == "lambda" and schedule["State"] != "ENABLED":
-            yield deployed.pipeline.report_resource(name, is_ok=False, problem="is turned off")
+            yield pipeline.report_resource(name, is_ok=False, problem="is turned off")
         else:
-            yield deployed.pipeline.report_resource(name, is_ok=schedule is not None)
+            yield pipeline.report_resource(name, is_ok=schedule is not None)
 
 
-def check_rules(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_rules(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Check that the event rules exist, are enabled, and have a target."""
     purpose_by_module = {"close_run": "reports runs that were stopped"}
     # A pause turns off both the schedule and the rule for exports.
-    if deployed.target.settings.get("triggerOnExport") and not deployed.is_paused:
+    if pipeline.target.settings.get("triggerOnExport") and not pipeline.is_schedule_off:
         purpose_by_module["start_on_export"] = "starts a run for a new export"
 
     for module, purpose in purpose_by_module.items():
-        yield deployed.pipeline.report_resource(
+        yield pipeline.report_resource(
             f"the event rule that {purpose}",
-            is_ok=bool(deployed.rule_target_arns[module]),
+            is_ok=bool(pipeline.rule_target_arns[module]),
             problem="does not exist, is disabled or calls nothing",
         )
 
 
-def check_logs(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_logs(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Check that the log groups of the functions and the state machine exist."""
-    configs = filter(None, deployed.function_configs.values())
+    configs = filter(None, pipeline.function_configs.values())
     group_names = {config["LoggingConfig"]["LogGroup"] for config in configs}
-    logging = deployed.target.state_machine.get("loggingConfiguration", {})
+    logging = pipeline.target.state_machine.get("loggingConfiguration", {})
     for destination in logging.get("destinations", []):
         group_names.add(destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
 
-    client = deployed.pipeline.client("logs")
+    client = pipeline.client("logs")
     for name in sorted(group_names):
         response = client.describe_log_groups(logGroupNamePrefix=name)
         # The response may also contain other groups, whose names only begin like this one.
         existing_names = [group["logGroupName"] for group in response["logGroups"]]
-        yield deployed.pipeline.report_resource(name, is_ok=name in existing_names)
+        yield pipeline.report_resource(name, is_ok=name in existing_names)
 
 
-def check_queue(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_queue(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Check that the schedule's dead-letter queue exists. It gets runs that couldn't be started."""
-    schedule = deployed.schedules.get("states")
+    schedule = pipeline.schedules.get("states")
     if schedule is None or "DeadLetterConfig" not in schedule["Target"]:
         return
 
     name = schedule["Target"]["DeadLetterConfig"]["Arn"].rpartition(":")[2]
-    queue = read_if_exists(deployed.pipeline.client("sqs").get_queue_url, QueueName=name)
-    yield deployed.pipeline.report_resource(name, is_ok=queue is not None)
+    queue = read_if_exists(pipeline.client("sqs").get_queue_url, QueueName=name)
+    yield pipeline.report_resource(name, is_ok=queue is not None)
 
 
-def check_alarms(deployed: DeployedPipeline) -> Iterator[Finding]:
+def check_alarms(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Check that each alarm exists, gets data, and notifies the topic."""
-    for alarm in list_alarms(deployed.target.settings):
-        is_active = any(row["ActionsEnabled"] for row in deployed.find_alarms(alarm.name))
+    for alarm in list_alarms(pipeline.target.settings):
+        is_active = any(row["ActionsEnabled"] for row in pipeline.find_alarms(alarm.name))
         problem = "does not exist or does not notify the topic"
         if is_active and alarm.pattern:
             # The alarm counts log records, so it depends on a log group's metric filter.
-            is_active = _has_metric_filter(deployed, alarm)
+            is_active = _has_metric_filter(pipeline, alarm)
             problem = "gets nothing, because its log filter does not exist"
-        yield deployed.pipeline.report_resource(
-            f"the alarm {alarm.name}", is_ok=is_active, problem=problem
-        )
+        yield pipeline.report_resource(f"the alarm {alarm.name}", is_ok=is_active, problem=problem)
 
 
-def _has_metric_filter(deployed: DeployedPipeline, alarm: Alarm) -> bool:
+def _has_metric_filter(pipeline: DeployedPipeline, alarm: Alarm) -> bool:
     """Return True if a log group has the metric filter that provides an alarm with data."""
-    response = deployed.pipeline.client("logs").describe_metric_filters(
-        metricName=alarm.metric, metricNamespace=build_namespace(alarm, deployed.name)
+    response = pipeline.client("logs").describe_metric_filters(
+        metricName=alarm.metric, metricNamespace=build_namespace(alarm, pipeline.name)
     )
     return bool(response["metricFilters"])
