@@ -38,20 +38,20 @@ class Comparison(NamedTuple):
 
     changes: Sequence[Change]
     resource_count: int = 0
-    """The number of resources that were compared with AWS."""
+    """The number of resources that were compared with AWS. If it's 0, `changes` contains nothing
+    but what isn't deployed yet."""
     problem: str | None = None
-    """Why the stack couldn't be compared with AWS, or None if it was. If there's a problem,
-    `changes` contains nothing but what isn't deployed yet."""
+    """Why the stack couldn't be compared with AWS."""
 
 
-def compare(pipeline: ExaminedPipeline) -> Comparison | None:
+def compare(pipeline: ExaminedPipeline) -> Comparison:
     """Compare a deployed stack with AWS and with this checkout.
 
-    Returns None if there's nothing to compare, because the pipeline isn't deployed, or because only
-    its state machine's ARN is known, but not its stack.
+    There's nothing to compare if the pipeline isn't deployed, or if only its state machine's ARN is
+    known, but not its stack.
     """
     if pipeline.target is None or pipeline.stack is None:
-        return None
+        return Comparison([])
     if pipeline.args is None:
         problem = (
             f"this folder has no Pulumi.{pipeline.stack}.yaml; go to the folder of the project"
@@ -109,20 +109,15 @@ def _was_deployed_meanwhile(stack: str, preview: PreviewDocument) -> bool:
     )
 
 
-def explain_comparison(
-    comparison: Comparison | None, pipeline: ExaminedPipeline
-) -> Iterator[Finding]:
+def explain_comparison(comparison: Comparison, pipeline: ExaminedPipeline) -> Iterator[Finding]:
     """Turn a comparison into findings, with commands that undo or deploy the changes."""
-    if comparison is None:
-        return
-
     if comparison.problem:
         text = (
             "Pulumi did not compare the stack with AWS, so changes by hand are not named: "
             f"{comparison.problem}"
         )
         yield Finding("missing", text)
-    elif not comparison.changes:
+    elif comparison.resource_count and not comparison.changes:
         resources = format_count(comparison.resource_count, "resource")
         yield Finding("ok", f"{resources} compared, all are as this program deploys them")
     yield from _explain_changes(comparison.changes, pipeline)

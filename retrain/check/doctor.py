@@ -128,7 +128,7 @@ def run_checks(pipeline: ExaminedPipeline) -> Results:
 
         modules = [deployed]
         # If Pulumi could compare, it has already reported every resource that is gone.
-        if comparison is None or comparison.problem:
+        if not comparison.resource_count:
             modules = [resources, deployed]
         return results | _run_module_checks(modules, to_deployed_pipeline(pipeline), status)
 

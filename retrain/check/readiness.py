@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 
 from functions.bake_alarms import read_alarms
 from functions.personalize.campaigns import find_served_version_arn, parse_record
-from functions.personalize.statuses import is_active
 from functions.planning.plan_run import GUARDS, find_problems
 from functions.rules.versions import LONG_AGO
-from retrain.account.access import read_if_exists
 from retrain.check.findings import Finding, build_finding
 from retrain.look.lost_campaigns import describe_lost_campaigns, find_lost_campaigns
 from retrain.look.runs import list_running_executions
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from functions.planning.guards import Effect
-    from functions.planning.snapshot import SolutionSnapshot
+    from functions.planning.solutions import SolutionView
     from functions.rules.campaigns import Alarm, Trial
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.check.findings import Level
@@ -96,25 +94,37 @@ def check_way_back(pipeline: ExaminedPipeline) -> Iterator[Finding]:
 
             # `check_campaigns` reports campaigns that don't exist.
             if campaign_arn in solution.solution_snapshot.campaigns:
-                yield from _check_record(pipeline, solution.solution_snapshot, campaign_arn)
+                yield from _check_record(pipeline, solution, campaign_arn)
 
 
 def _check_record(
-    pipeline: ExaminedPipeline, snapshot: SolutionSnapshot, campaign_arn: str
+    pipeline: ExaminedPipeline, solution: SolutionView, campaign_arn: str
 ) -> Iterator[Finding]:
     """Check a campaign's deployment record, which runs keep in the campaign's tags.
 
     The record contains the version on trial, if any, and the version to roll back to.
     """
     campaign_name = short_name(campaign_arn)
-    solution_arn = snapshot.solution_settings["solutionArn"]
-    record = parse_record(snapshot.campaign_tags[campaign_arn], solution_arn)
+    snapshot = solution.solution_snapshot
+    record = parse_record(snapshot.campaign_tags[campaign_arn], solution.arn)
     if record.trial is not None:
         yield from _check_trial(pipeline, campaign_name, record.trial)
 
     served_version_arn = find_served_version_arn(snapshot.campaigns[campaign_arn])
     target_arn = record.find_rollback_target_arn(served_version_arn)
-    yield _check_rollback_target(pipeline, campaign_name, target_arn)
+    active_arns = [version.arn for version in solution.solution_state.versions if version.is_active]
+    if target_arn is None:
+        yield Finding("ok", f"{campaign_name} gets a way back with its next version")
+    elif target_arn in active_arns:
+        yield Finding("ok", short_name(target_arn))
+    else:
+        text = (
+            f"{campaign_name} cannot be rolled back to {short_name(target_arn)}, because that is "
+            "no ACTIVE version"
+        )
+        # Training doesn't need an import, which would be refused as long as there's no new export.
+        start_command = pipeline.command("start", "--skip-import", "--force")
+        yield Finding("missing", text, start_command)
 
 
 def _check_trial(pipeline: ExaminedPipeline, campaign_name: str, trial: Trial) -> Iterator[Finding]:
@@ -133,31 +143,6 @@ def _check_trial(pipeline: ExaminedPipeline, campaign_name: str, trial: Trial) -
         f"--state-machine-arn {target.state_machine_arn}"
     )
     yield Finding("warn", text, start_command)
-
-
-def _check_rollback_target(
-    pipeline: ExaminedPipeline, campaign_name: str, version_arn: str | None
-) -> Finding:
-    """Check that the version to which a campaign would be rolled back still exists and is active.
-
-    `version_arn` is None if the campaign doesn't have such a version yet.
-    """
-    if version_arn is None:
-        return Finding("ok", f"{campaign_name} gets a way back with its next version")
-
-    client = pipeline.client("personalize")
-    response = read_if_exists(client.describe_solution_version, solutionVersionArn=version_arn)
-    status = "gone"
-    if response is not None:
-        status = response["solutionVersion"]["status"]
-
-    if is_active(status):
-        return Finding("ok", short_name(version_arn))
-
-    text = f"{short_name(version_arn)} is {status}, so {campaign_name} cannot be rolled back to it"
-    # Training doesn't need an import, which would be refused as long as there's no new export.
-    start_command = pipeline.command("start", "--skip-import", "--force")
-    return Finding("missing", text, start_command)
 
 
 def check_bakes(pipeline: ExaminedPipeline) -> Iterator[Finding]:
