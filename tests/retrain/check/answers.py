@@ -1,12 +1,14 @@
 """Clients of AWS with prepared answers, and an account whose services give them."""
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
 from components.alarms import ALARMS
+from tests.retrain.in_process import account
 from tests.world import ACCOUNT, REGION, TOPIC
 
 NAME = "retraining"
@@ -128,6 +130,14 @@ def alarm(name, **changes):
         "StateValue": "OK",
         **changes,
     }
+
+
+@contextmanager
+def healthy(group):
+    """Deploy a dataset group into an account in which nothing is missing."""
+    with account(group) as prod:
+        prod.services = services(prod.pipeline.bucket)
+        yield prod
 
 
 def services(bucket):

@@ -81,8 +81,7 @@ def test_golden_a_pipeline_without_a_fault(prod, golden):
 
 def test_a_stack_without_datasets_is_examined_too():
     group = MOVIES.with_datasets().with_solutions(solution(trained_by="personalize"))
-    with account(group) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(group) as prod:
         result = prod.retrain("doctor -s prod")
         assert prod.retrain("plan -s prod").code == 0
     assert result.code == 0, result.out
@@ -209,17 +208,6 @@ def test_a_pipeline_that_a_removed_stack_has_left_behind_is_another_one(prod):
     assert findings(prod, "other pipelines") == [("warn", text, end)]
     assert findings(prod, "ringing alarms") == [], "its alarms are not those of this one"
 
-    left_rule = a.rule("retraining-close-run-left", left)
-    answer(prod, "rules", a.rules(a.rule(), left_rule))
-    answer(prod, "targets", called_function)
-    answer(prod, "function", function("left", State="Failed"))
-    assert findings(prod, "functions") == []
-
-
-def called_function(Rule):  # noqa: N803  # boto3's name
-    """Return the target of a rule, whose name ends like that of the rule."""
-    return {"Targets": [{"Arn": f"{a.LAMBDA}:{'left' if Rule.endswith('left') else 'close_run'}"}]}
-
 
 def test_what_the_simulation_cannot_decide_counts_as_allowed(prod):
     everything = MagicMock(__contains__=lambda *_: True)
@@ -334,8 +322,7 @@ REMOVE_BOUNDARY = f"aws iam delete-role-permissions-boundary --role-name {STEP}"
     ids=["wide enough", "of the stack", "by hand"],
 )
 def test_a_boundary_is_named_if_it_does_not_allow_enough(action, configured, problem, command):
-    with account(MOVIES.with_options(permissions_boundary_arn=configured)) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES.with_options(permissions_boundary_arn=configured)) as prod:
         answer(prod, "simulation", simulate(STEP, STOP_TRAINING))
         role = a.role(a.TRUST)
         role["Role"]["PermissionsBoundary"] = {"PermissionsBoundaryArn": BOUNDARY}
@@ -406,8 +393,7 @@ def encrypted():
     """Return an account whose exports and logs are encrypted, with a role and topic of its own."""
     options = {"import_role_arn": IMPORT_ROLE, "kms_key_arn": LOGS_KEY, "data_kms_key_arn": KEY}
     options["notifications"] = NotificationsArgs(topic_arn=TOPIC)
-    with account(MOVIES.with_options(**options)) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES.with_options(**options)) as prod:
         yield prod
 
 
@@ -483,8 +469,7 @@ def test_the_created_import_role_is_asked_for_what_it_was_created_with():
             asked.update((action, arn) for action in ActionNames for arn in ResourceArns)
         return a.simulated()(ActionNames)
 
-    with account(FOUR_BUCKETS) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(FOUR_BUCKETS) as prod:
         answer(prod, "simulation", simulate)
         assert findings(prod, "import role") == []
     assert asked == allowed_on(deploy(lambda: args).policy(f"{NAME}-import"))
@@ -497,8 +482,7 @@ def test_the_policy_for_doctor_names_each_bucket_whose_policy_it_reads():
         read.add(("s3:GetBucketPolicy", f"arn:aws:s3:::{Bucket}"))
         return a.text(a.document())
 
-    with account(FOUR_BUCKETS) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(FOUR_BUCKETS) as prod:
         answer(prod, "bucket", read_policy)
         lacking = {
             text.split()[3]: text.rpartition(" call ")[2]
@@ -511,8 +495,7 @@ def test_the_policy_for_doctor_names_each_bucket_whose_policy_it_reads():
 
 
 def test_alarms_need_the_key_of_a_topic_that_it_encrypts():
-    with account(MOVIES.with_options(kms_key_arn=KEY)) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES.with_options(kms_key_arn=KEY)) as prod:
         ((_, text, _),) = findings(prod, "keys")
     assert "does not let CloudWatch Logs, IAM policies and alarms call kms:" in text
 
@@ -549,8 +532,7 @@ def eager():
         limits=LimitsArgs(max_trainings_per_month=0),
         notifications=NotificationsArgs(emails=["a@b.c"]),
     )
-    with account(group) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(group) as prod:
         yield prod
 
 
@@ -642,20 +624,19 @@ RICH = MOVIES.with_solutions(
 )
 
 
-@pytest.mark.parametrize("config", [RICH, MOVIES, MOVIES.with_solutions()])
-@pytest.mark.parametrize("group", [RICH, MOVIES, MOVIES.with_solutions()])
-def test_settings_of_the_file_ask_for_no_permission_before_they_are_deployed(group, config):
-    with account(group) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+@pytest.mark.parametrize(
+    "group, config, roles",
+    [
+        (RICH, MOVIES, ["deploy_version", "import_dataset", "run_batch_job"]),
+        (MOVIES, RICH, ["import_dataset"]),
+    ],
+)
+def test_settings_of_the_file_ask_for_no_permission_before_they_are_deployed(group, config, roles):
+    with a.healthy(group) as prod:
         answer(prod, "simulation", a.simulated(["cloudwatch:DescribeAlarms", "iam:PassRole"]))
         configure(prod, solutions=to_config(config.args, keep_none=False)["solutions"])
-        roles = [text.split()[0] for _, text, _ in findings(prod, "roles")]
-        assert prod.retrain("plan -s prod").code in (0, 1), "what it names may be missing"
-        prod.previews = {True: OperatorError("log in")}
-        assert len(findings(prod, "settings")) == (config != group)
-    of_batch_and_bake = ["retraining-deploy_version", "retraining-run_batch_job"]
-
-    assert roles == sorted([*of_batch_and_bake * (group is RICH), "retraining-import_dataset"])
+        lacking = [text.split()[0] for _, text, _ in findings(prod, "roles")]
+    assert lacking == [f"retraining-{role}" for role in roles]
 
 
 def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
@@ -683,14 +664,12 @@ def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
     ids=["probe", "bake"],
 )
 def test_a_probe_or_a_bake_is_enough_to_notice_a_bad_version(protection):
-    with account(MOVIES.with_solutions(solution(campaigns=[campaign(**protection)]))) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES.with_solutions(solution(campaigns=[campaign(**protection)]))) as prod:
         assert findings(prod, "way back") == []
 
 
 def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
-    with account(MOVIES) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES) as prod:
         prod.pipeline.run()
         assert [row[0] for row in findings(prod, "way back")] == ["warn"], "there is no probe"
 
@@ -703,8 +682,7 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
 
 
 def test_a_version_on_trial_without_a_run_is_named():
-    with account(MOVIES) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES) as prod:
         machine = prod.pipeline.machine.arn
         version = prod.pipeline.served_version()
         value = f"{version} 2026-11-29T03:00:00+00:00"
@@ -736,8 +714,7 @@ def test_without_the_pulumi_cli_its_address_is_the_remedy(prod, monkeypatch):
 
 def test_what_would_harm_a_run_is_named_with_the_command_that_ends_it():
     arn = solution_arn()
-    with account(MOVIES) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES) as prod:
         assert findings(prod, "incremental updates") == []
 
         prod.pipeline.bucket.put("items.csv", b"ITEM_ID,GENRE\n")
@@ -763,8 +740,7 @@ def test_what_would_harm_a_run_is_named_with_the_command_that_ends_it():
 
 
 def test_deleted_users_are_not_brought_back_by_a_remedy():
-    with account(MOVIES) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES) as prod:
         prod.pipeline.bucket.put("interactions.csv", interactions(shift=1))
         prod.pipeline.sleep(HOUR)
         prod.pipeline.delete_users("u1")
@@ -814,8 +790,7 @@ def test_another_region_than_that_of_the_file_is_refused(prod):
 )
 def test_exports_of_yesterday_are_judged_like_those_of_today(options, rows, problem):
     day = {"data_location": "s3://exports/{date}/interactions.csv"}
-    with account(MOVIES.with_datasets("interactions", **day, **options)) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES.with_datasets("interactions", **day, **options)) as prod:
         put = prod.pipeline.bucket.put
         put("2026-11-28/interactions.csv", interactions(2700))
         prod.pipeline.run(exportDate="2026-11-28")

@@ -11,7 +11,7 @@ from retrain.check.examined_pipeline import find_pipeline
 from retrain.check.preview import find_refreshed_states
 from tests.retrain.check import answers as a
 from tests.retrain.check.test_preview import recorded
-from tests.retrain.in_process import STACK, UNCHANGED, account
+from tests.retrain.in_process import STACK, UNCHANGED
 from tests.world import MOVIES
 
 NOT_COMPARED = "Pulumi did not compare the stack with AWS, so changes by hand are not named"
@@ -22,8 +22,7 @@ NO_PASSPHRASE = OperatorError("passphrase must be set with PULUMI_CONFIG_PASSPHR
 @pytest.fixture(scope="module")
 def deployed():
     """Return an account with a pipeline."""
-    with account(MOVIES) as prod:
-        prod.services = a.services(prod.pipeline.bucket)
+    with a.healthy(MOVIES) as prod:
         yield prod
 
 
@@ -73,11 +72,10 @@ def only(*kinds, name="not_deployed"):
 
 
 def test_what_is_only_not_deployed_is_no_problem(compared):
-    mend = "pulumi up --refresh --stack prod"
     start = "not deployed yet: Schedule retraining-live-schedule, "
     assert compared(only("Schedule")) == [
-        ("warn", f"{start}scheduleExpressionTimezone: Europe/Dublin -> America/Lima", mend),
-        ("warn", f"{start}state: ENABLED -> DISABLED", mend),
+        ("warn", f"{start}scheduleExpressionTimezone: Europe/Dublin -> America/Lima", MEND),
+        ("warn", f"{start}state: ENABLED -> DISABLED", MEND),
     ]
 
 
@@ -96,24 +94,27 @@ def test_without_the_right_to_read_everything_only_what_is_not_deployed_is_known
     assert compared(recorded("denied"), plain=failed) == [problem], "it has no whole plan"
 
 
+def trigger(*more_kinds):
+    """Return a preview in which the trigger for exports was turned off by hand, and more."""
+    text = json.dumps(only("EventRule", *more_kinds, name="damaged"))
+    return text.replace("live-close-run", "live-start-on-export")
+
+
+TRIGGER = "EventRule retraining-live-start-on-export"
+MEND = "pulumi up --refresh --stack prod"
+
+
 def test_a_trigger_that_was_turned_off_by_hand_is_perhaps_a_pause(compared):
-    kept = only("EventRule", name="damaged")
-    text = json.dumps(kept).replace("retraining-live-close-run", "retraining-live-start-on-export")
-    rule = "turned off by hand, so it starts no run: EventRule retraining-live-start-on-export"
-    assert compared(json.loads(text)) == [
-        (
-            "warn",
-            f"{rule}; `pulumi up --refresh --stack prod` turns it on too",
-            "retrain resume --stack prod",
-        )
-    ]
-    assert compared(kept)[0].level == "missing", "nobody would report a run that was stopped"
+    text = f"turned off by hand, so it starts no run: {TRIGGER}; `{MEND}` turns it on too"
+    paused = ("warn", text, "retrain resume --stack prod")
+    assert compared(json.loads(trigger())) == [paused]
+
+    other_rule = compared(only("EventRule", name="damaged"))
+    assert other_rule[0].level == "missing", "nobody would report a run that was stopped"
 
 
 def test_a_command_that_mends_something_else_also_ends_a_pause(compared):
-    document = only("EventRule", "LogMetricFilter", name="damaged")
-    text = json.dumps(document).replace("live-close-run", "live-start-on-export")
-    first, rule, metric_filter = compared(json.loads(text))
+    first, rule, metric_filter = compared(json.loads(trigger("LogMetricFilter")))
     ends_pause = (
         "the pipeline is paused by hand, and the command that mends or deploys also ends the "
         "pause; if it should stay paused, pause it again at once"
@@ -123,21 +124,14 @@ def test_a_command_that_mends_something_else_also_ends_a_pause(compared):
 
 
 def test_what_was_turned_on_by_hand_is_perhaps_the_end_of_a_pause_of_the_config(compared):
-    text = json.dumps(only("EventRule", name="damaged"))
-    for old, new in [
-        ("live-close-run", "live-start-on-export"),
-        ("DISABLED", "ON"),
-        ("ENABLED", "DISABLED"),
-        ('"ON"', '"ENABLED"'),
-    ]:
-        text = text.replace(old, new)
-    mend = "pulumi up --refresh --stack prod"
+    text = trigger().replace("DISABLED", "ON").replace("ENABLED", "DISABLED")
     resumed = (
-        "resumed by hand, although the config says paused: EventRule "
-        f"retraining-live-start-on-export; `{mend}` would pause it again"
+        f"resumed by hand, although the config says paused: {TRIGGER}; `{MEND}` would pause it "
+        "again"
     )
-    command = f"pulumi config set paused false --stack prod && {mend}"
-    assert compared(json.loads(text)) == [("warn", resumed, command)]
+    command = f"pulumi config set paused false --stack prod && {MEND}"
+    document = json.loads(text.replace('"ON"', '"ENABLED"'))
+    assert compared(document) == [("warn", resumed, command)]
 
 
 def test_why_the_cli_gives_no_preview_is_a_problem_and_parts_are_looked_for(deployed, compared):
