@@ -129,7 +129,7 @@ def check_schedule(pipeline: DeployedPipeline) -> Iterator[Finding]:
     if not pipeline.is_schedule_off:
         if schedule := pipeline.schedules.get("states"):
             yield Finding("ok", describe_schedule(schedule, clock.now()))
-    elif pipeline.is_paused:
+    elif pipeline.args is None or pipeline.args.paused:
         unpause_command = pipeline.config_command("set paused false")
         yield Finding("warn", "the pipeline is paused, so no run starts by itself", unpause_command)
     else:

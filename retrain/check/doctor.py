@@ -82,15 +82,18 @@ def doctor(
 
     Exit code 0: nothing is missing. There may be warnings.
     Exit code 1: something is missing, or the deployed pipeline cannot be read or compared.
-    Exit code 2: the stack's file cannot be used, or there is no pipeline.
+    Exit code 2: the stack's file cannot be used, there is no pipeline, or the credentials are of
+    another account.
     """
     pipeline = find_pipeline(*options)
     if policy:
         print_json(build_operator_policy(pipeline))
         return 0
 
-    # Without valid credentials, every check would fail, so fail only once.
-    pipeline.access.fetch_caller_arn()
+    # With other credentials, every check would fail or look at the wrong account.
+    pipeline.access.require_account(
+        pipeline.environment.account, f"the pipeline of {pipeline.source}"
+    )
 
     results = run_checks(pipeline)
     if as_json:

@@ -74,11 +74,6 @@ class ExaminedPipeline:
         return arn.environment
 
     @property
-    def is_paused(self) -> bool:
-        """True if the stack's file pauses the pipeline, or if we don't have that file."""
-        return self.args is None or self.args.paused
-
-    @property
     def topic_arn(self) -> str:
         """The ARN of the SNS topic for messages. It's empty if the topic is yet to be created."""
         return self.settings["notifications"]["topicArn"]

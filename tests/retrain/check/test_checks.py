@@ -642,9 +642,9 @@ def test_settings_of_the_file_ask_for_no_permission_before_they_are_deployed(gro
 def test_the_caller_is_named_and_a_role_counts_instead_of_its_session(prod):
     other = "arn:aws:iam::999999999999:user/ops"
     prod.services["sts"] = a.Client(get_caller_identity={"Arn": other})
-    text = "arn:aws:iam::999999999999:user/ops is not of the pipeline's account 123456789012"
-    wrong = ("missing", f"{text}; choose other credentials with --profile", None)
-    assert findings(prod, "caller") == [wrong]
+    text = f"the pipeline of Pulumi.prod.yaml is in account {ACCOUNT}, but the credentials are of"
+    expected = (2, "", f"{text} {other}; choose others with --profile\n")
+    assert prod.retrain("doctor -s prod") == expected
 
     session = "arn:aws:sts::123456789012:assumed-role/ops/me"
     prod.services["sts"] = a.Client(get_caller_identity={"Arn": session})
