@@ -140,12 +140,7 @@ def _explain_changes(changes: Sequence[Change], pipeline: ExaminedPipeline) -> I
     yield from _warn_about_side_effects(changes_by_kind, pipeline)
 
     yield from _explain_switches(changes_by_kind, pipeline)
-    for change in changes_by_kind["deleted"]:
-        text = f"deleted by hand: {change.resource}"
-        yield Finding("missing", text, pipeline.deploy_command)
-    for text in _group_by_details(changes_by_kind["by hand"]):
-        yield Finding("missing", f"changed by hand: {text}", pipeline.deploy_command)
-
+    yield from _report_damage(changes_by_kind, pipeline.deploy_command)
     if consequences:
         yield Finding("ok", f"{format_count(len(consequences), 'more change')} because of these")
 
@@ -183,6 +178,16 @@ def _explain_switches(
             f"`{pipeline.deploy_command}` would pause it again"
         )
         yield Finding("warn", text, pipeline.config_command("set paused false"))
+
+
+def _report_damage(
+    changes_by_kind: Mapping[Kind, Sequence[Change]], deploy_command: str
+) -> Iterator[Finding]:
+    """Report what was deleted or changed by hand, except for pauses and resumptions."""
+    for change in changes_by_kind["deleted"]:
+        yield Finding("missing", f"deleted by hand: {change.resource}", deploy_command)
+    for text in _group_by_details(changes_by_kind["by hand"]):
+        yield Finding("missing", f"changed by hand: {text}", deploy_command)
 
 
 def _group_by_details(changes: Sequence[Change]) -> Iterator[str]:

@@ -94,34 +94,37 @@ def _map_roles_to_grants(pipeline: DeployedPipeline) -> dict[str, list[Grant]]:
 
     for service, schedule in pipeline.schedules.items():
         schedule_target = schedule["Target"]
-        grants = grants_by_role[schedule_target["RoleArn"]]
-        grants.append(([SCHEDULED_ACTIONS[service]], [schedule_target["Arn"]]))
-        if "DeadLetterConfig" in schedule_target:
-            grants.append((["sqs:SendMessage"], [schedule_target["DeadLetterConfig"]["Arn"]]))
-
-    # The roles were created for the deployed settings, from which the stack's file may differ.
-    arns_by_kind = list_arns_by_kind(replace(pipeline, settings=pipeline.target.settings))
+        grants_by_role[schedule_target["RoleArn"]] += _list_schedule_grants(
+            service, schedule_target
+        )
     for config in filter(None, pipeline.function_configs.values()):
-        grants_by_role[config["Role"]] += _list_function_grants(pipeline, config, arns_by_kind)
+        grants_by_role[config["Role"]] += _list_function_grants(pipeline, config)
     return grants_by_role
 
 
+def _list_schedule_grants(service: str, schedule_target: Mapping[str, Any]) -> Iterator[Grant]:
+    """List what a schedule has to be allowed: to call its target, and to give up on a call."""
+    yield [SCHEDULED_ACTIONS[service]], [schedule_target["Arn"]]
+    if "DeadLetterConfig" in schedule_target:
+        yield ["sqs:SendMessage"], [schedule_target["DeadLetterConfig"]["Arn"]]
+
+
 def _list_function_grants(
-    pipeline: DeployedPipeline,
-    deployed_config: Mapping[str, Any],
-    arns_by_kind: Mapping[str, Sequence[str]],
+    pipeline: DeployedPipeline, deployed_config: Mapping[str, Any]
 ) -> Iterator[Grant]:
     """List what a function has to be allowed, according to FUNCTION_CONFIGS."""
     log_group = deployed_config["LoggingConfig"]["LogGroup"]
     log_stream = f"log-group:{log_group}:log-stream:any"
-    log_arn = iam.build_arn(pipeline.environment, "logs", log_stream)
-    yield ["logs:PutLogEvents"], [log_arn]
+    yield ["logs:PutLogEvents"], [iam.build_arn(pipeline.environment, "logs", log_stream)]
 
     # Another release may have other functions.
     config = CONFIGS_BY_HANDLER.get(deployed_config["Handler"])
-    if config is not None:
-        for kind, actions in config.permissions.items():
-            yield actions, arns_by_kind[kind]
+    if config is None:
+        return
+    # The roles were created for the deployed settings, from which the stack's file may differ.
+    arns_by_kind = list_arns_by_kind(replace(pipeline, settings=pipeline.target.settings))
+    for kind, actions in config.permissions.items():
+        yield actions, arns_by_kind[kind]
 
 
 def check_schedule(pipeline: DeployedPipeline) -> Iterator[Finding]:

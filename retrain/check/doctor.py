@@ -97,12 +97,7 @@ def doctor(
 
     results = run_checks(pipeline)
     if as_json:
-        rows = [
-            {"check": title, **finding._asdict()}
-            for title, findings in results.items()
-            for finding in findings
-        ]
-        print_json({"source": pipeline.source, "checks": rows})
+        print_json({"source": pipeline.source, "checks": list(_list_rows(results))})
     else:
         _print_results(results)
         _explain_skipped_checks(pipeline)
@@ -190,6 +185,13 @@ def _explain_error(pipeline: ExaminedPipeline, error: Exception) -> Finding:
     if not isinstance(error, OperatorError):
         error = explain_aws_error(error)
     return Finding("warn", f"cannot be checked: {error.text}", error.command)
+
+
+def _list_rows(results: Results) -> Iterator[dict[str, str | None]]:
+    """Yield a row of the JSON document for each finding."""
+    for title, findings in results.items():
+        for finding in findings:
+            yield {"check": title, **finding._asdict()}
 
 
 def _print_results(results: Results) -> None:

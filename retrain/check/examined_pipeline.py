@@ -180,19 +180,23 @@ def find_pipeline(stack: str, state_machine_arn: str | None, access: Access) -> 
         target = find_target(stack, state_machine_arn, access)
         source = f"state machine {target.name}"
         return ExaminedPipeline(target.settings, target.access, source, target.stack, target=target)
+    return _find_pipeline_of_file(stack, stack_file.name, access)
 
+
+def _find_pipeline_of_file(stack: str, file_name: str, access: Access) -> ExaminedPipeline:
+    """Find the pipeline of a stack that has a file, whether it's deployed or not."""
     args = read_args(stack)
-    access = access.in_region(args.first_arn.region, f"the stack of {stack_file.name}")
+    access = access.in_region(args.first_arn.region, f"the stack of {file_name}")
 
     try:
         target = find_target(stack, None, access)
     except OperatorError as error:
         # The pipeline may just not be deployed yet, which isn't a problem for every command.
         settings = _build_settings(args, {})
-        return ExaminedPipeline(settings, access, stack_file.name, stack, args, lookup_error=error)
+        return ExaminedPipeline(settings, access, file_name, stack, args, lookup_error=error)
 
     settings = _build_settings(args, cast("Mapping[str, Any]", target.settings))
-    return ExaminedPipeline(settings, access, stack_file.name, stack, args, target)
+    return ExaminedPipeline(settings, access, file_name, stack, args, target)
 
 
 def _build_settings(args: RetrainingPipelineArgs, deployed: Mapping[str, Any]) -> Settings:

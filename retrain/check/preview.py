@@ -137,11 +137,16 @@ def _list_resource_changes(
         case "delete":
             yield Change("not deployed", resource, "no longer in the program")
         case "update" | "replace":
-            properties = {*step.get("diffReasons", ()), *step.get("replaceReasons", ())}
-            for name in sorted(properties - UNINFORMATIVE_PROPERTIES):
+            for name in _list_changed_properties(step):
                 yield from _list_property_changes(
                     step, name, state or step["oldState"], renamed_urns
                 )
+
+
+def _list_changed_properties(step: PreviewStep) -> list[str]:
+    """List the properties for which Pulumi would update or replace a resource."""
+    properties = {*step.get("diffReasons", ()), *step.get("replaceReasons", ())}
+    return sorted(properties - UNINFORMATIVE_PROPERTIES)
 
 
 def _list_property_changes(
@@ -157,9 +162,7 @@ def _list_property_changes(
     by_hand = _describe_differences(
         name, _get_current_value(state, name), _get_current_value(step["oldState"], name)
     )
-    not_deployed = _describe_differences(
-        name, state["inputs"].get(name, ABSENT), program["inputs"].get(name, ABSENT)
-    )
+    not_deployed = _describe_differences(name, _get_input(state, name), _get_input(program, name))
 
     if by_hand:
         yield Change(_classify_change_by_hand(resource, by_hand), resource, by_hand)
@@ -188,7 +191,12 @@ def _is_consequence(name: str, program: ResourceState, renamed_urns: AbstractSet
 
 def _get_current_value(resource_state: ResourceState, name: str) -> object:
     """Look up a property in the outputs, which also contain defaults, or else in the inputs."""
-    return resource_state["outputs"].get(name, resource_state["inputs"].get(name, ABSENT))
+    return resource_state["outputs"].get(name, _get_input(resource_state, name))
+
+
+def _get_input(resource_state: ResourceState, name: str) -> object:
+    """Look up a property in the inputs, which is what a program sets."""
+    return resource_state["inputs"].get(name, ABSENT)
 
 
 def _describe_differences(name: str, old: object, new: object) -> str:

@@ -112,19 +112,27 @@ def _check_record(
 
     served_version_arn = find_served_version_arn(snapshot.campaigns[campaign_arn])
     target_arn = record.find_rollback_target_arn(served_version_arn)
-    active_arns = [version.arn for version in solution.solution_state.versions if version.is_active]
     if target_arn is None:
         yield Finding("ok", f"{campaign_name} gets a way back with its next version")
-    elif target_arn in active_arns:
-        yield Finding("ok", short_name(target_arn))
     else:
-        text = (
-            f"{campaign_name} cannot be rolled back to {short_name(target_arn)}, because that is "
-            "no ACTIVE version"
-        )
-        # Training doesn't need an import, which would be refused as long as there's no new export.
-        start_command = pipeline.command("start", "--skip-import", "--force")
-        yield Finding("missing", text, start_command)
+        yield _check_rollback_target(pipeline, solution, campaign_name, target_arn)
+
+
+def _check_rollback_target(
+    pipeline: ExaminedPipeline, solution: SolutionView, campaign_name: str, version_arn: str
+) -> Finding:
+    """Check that the version to which a campaign would be rolled back can be deployed."""
+    versions = solution.solution_state.versions
+    if version_arn in [version.arn for version in versions if version.is_active]:
+        return Finding("ok", short_name(version_arn))
+
+    text = (
+        f"{campaign_name} cannot be rolled back to {short_name(version_arn)}, because that is no "
+        "ACTIVE version"
+    )
+    # Training doesn't need an import, which would be refused as long as there's no new export.
+    start_command = pipeline.command("start", "--skip-import", "--force")
+    return Finding("missing", text, start_command)
 
 
 def _check_trial(pipeline: ExaminedPipeline, campaign_name: str, trial: Trial) -> Iterator[Finding]:

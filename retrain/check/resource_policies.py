@@ -117,11 +117,7 @@ def assess_policy(
     If it doesn't, the finding's command is `command_template`, in which `{}` is replaced with a
     policy that allows the access.
     """
-    requests: dict[Result, list[Request]] = defaultdict(list)
-    for access in required:
-        for request in access.requests:
-            requests[evaluate_policy(policy, request)].append(request)
-
+    requests = _group_by_result(policy, required)
     denied = requests["denied"]
     blocked = denied or requests["not allowed"]
     if blocked:
@@ -143,6 +139,17 @@ def assess_policy(
         return Finding("warn", text)
 
     return Finding("ok", f"{name} is enough for {_format_principals(requests['allowed'])}")
+
+
+def _group_by_result(
+    policy: Policy, required: Sequence[RequiredAccess]
+) -> Mapping[Result, Sequence[Request]]:
+    """Evaluate a policy for every required request, and group the requests by the result."""
+    requests: dict[Result, list[Request]] = defaultdict(list)
+    for access in required:
+        for request in access.requests:
+            requests[evaluate_policy(policy, request)].append(request)
+    return requests
 
 
 def _format_calls(requests: Sequence[Request]) -> str:

@@ -55,18 +55,22 @@ def check_rules(pipeline: DeployedPipeline) -> Iterator[Finding]:
 
 def check_logs(pipeline: DeployedPipeline) -> Iterator[Finding]:
     """Check that the log groups of the functions and the state machine exist."""
-    configs = filter(None, pipeline.function_configs.values())
-    group_names = {config["LoggingConfig"]["LogGroup"] for config in configs}
-    logging = pipeline.target.state_machine.get("loggingConfiguration", {})
-    for destination in logging.get("destinations", []):
-        group_names.add(destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6])
-
     client = pipeline.client("logs")
-    for name in sorted(group_names):
+    for name in sorted(_list_log_groups(pipeline)):
         response = client.describe_log_groups(logGroupNamePrefix=name)
         # The response may also contain other groups, whose names only begin like this one.
         existing_names = [group["logGroupName"] for group in response["logGroups"]]
         yield pipeline.report_resource(name, is_ok=name in existing_names)
+
+
+def _list_log_groups(pipeline: DeployedPipeline) -> Iterator[str]:
+    """List the names of the log groups to which the functions and the state machine write."""
+    configs = filter(None, pipeline.function_configs.values())
+    yield from {config["LoggingConfig"]["LogGroup"] for config in configs}
+
+    logging = pipeline.target.state_machine.get("loggingConfiguration", {})
+    for destination in logging.get("destinations", []):
+        yield destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6]
 
 
 def check_queue(pipeline: DeployedPipeline) -> Iterator[Finding]:

@@ -128,19 +128,22 @@ def _check_boundary(
     blocked_actions = [
         request.action for request in denied if evaluate_policy(policy, request) != "allowed"
     ]
-    if not blocked_actions:
-        return
+    if blocked_actions:
+        yield _explain_boundary(pipeline, role_name, boundary_arn, format_actions(blocked_actions))
 
-    text = (
-        f"{role_name}: the permissions boundary {boundary_arn} does not allow "
-        f"{format_actions(blocked_actions)}"
-    )
+
+def _explain_boundary(
+    pipeline: ExaminedPipeline, role_name: str, boundary_arn: str, actions: str
+) -> Finding:
+    """Report a permissions boundary that blocks actions, and say how to change that."""
+    text = f"{role_name}: the permissions boundary {boundary_arn} does not allow {actions}"
     if pipeline.args is not None and pipeline.args.permissions_boundary_arn == boundary_arn:
         # The boundary may also limit roles of other people, so don't print a command to extend it.
-        yield Finding("missing", f"{text}; extend it")
-    else:
-        remove_command = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
-        yield Finding("missing", f"{text}; to take it away:", remove_command)
+        return Finding("missing", f"{text}; extend it")
+
+    # The stack didn't set this boundary, so it may be removed.
+    remove_command = f"aws iam delete-role-permissions-boundary --role-name {role_name}"
+    return Finding("missing", f"{text}; to take it away:", remove_command)
 
 
 class AddedPolicy(NamedTuple):
