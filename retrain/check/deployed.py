@@ -24,10 +24,7 @@ from retrain.account.triggers import describe_schedule
 from retrain.check.deployed_pipeline import find_function_arns
 from retrain.check.findings import Finding
 from retrain.check.resource_policies import assess_policy, build_alarm_access
-from retrain.check.role_policies import (
-    find_missing_permissions,
-    list_added_policies,
-)
+from retrain.check.role_policies import find_missing_permissions, list_added_policies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,13 +87,11 @@ def _map_roles_to_grants(pipeline: DeployedPipeline) -> dict[str, list[Grant]]:
     grants_by_role: dict[str, list[Grant]] = defaultdict(list)
     state_machine = pipeline.target.state_machine
     function_arns = find_function_arns(state_machine["definition"])
-    grants_by_role[state_machine["roleArn"]].append((["lambda:InvokeFunction"], function_arns))
+    grants_by_role[state_machine["roleArn"]] += [(["lambda:InvokeFunction"], function_arns)]
 
     for service, schedule in pipeline.schedules.items():
-        schedule_target = schedule["Target"]
-        grants_by_role[schedule_target["RoleArn"]] += _list_schedule_grants(
-            service, schedule_target
-        )
+        role_arn = schedule["Target"]["RoleArn"]
+        grants_by_role[role_arn] += _list_schedule_grants(service, schedule["Target"])
     for config in filter(None, pipeline.function_configs.values()):
         grants_by_role[config["Role"]] += _list_function_grants(pipeline, config)
     return grants_by_role

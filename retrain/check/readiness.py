@@ -44,19 +44,17 @@ def check_guards(pipeline: ExaminedPipeline) -> Iterator[Finding]:
     if day := pipeline.run_view.run["request"].get("day"):
         yield Finding("ok", f"today's exports are not all there, so those of {day} were checked")
 
-    problems = [
-        (guard, message) for guard in GUARDS for message in find_problems(guard, pipeline.run_view)
-    ]
-    if not problems:
-        yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")
-
     lost_campaigns = find_lost_campaigns(pipeline.run_view)
-    for guard, message in problems:
+    findings = [
+        build_finding(LEVEL_BY_EFFECT[guard.effect], message, pipeline.options)
+        for guard in GUARDS
+        for message in find_problems(guard, pipeline.run_view)
         # `check_campaigns` already reports a lost campaign, with the command that recreates it.
-        subject = message["text"].partition(": ")[0]
-        if subject not in lost_campaigns:
-            level = LEVEL_BY_EFFECT[guard.effect]
-            yield build_finding(level, message, pipeline.options)
+        if message["text"].partition(": ")[0] not in lost_campaigns
+    ]
+    yield from findings
+    if not findings and not lost_campaigns:
+        yield Finding("ok", "the datasets, exports, solutions and campaigns are ready for a run")
 
 
 def check_incremental_updates(pipeline: ExaminedPipeline) -> Iterator[Finding]:

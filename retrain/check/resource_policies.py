@@ -182,6 +182,7 @@ def _fill_in_policy(
     new_policy = {**policy, "Statement": statements}
 
     for access in required:
+        # An earlier statement may be enough for this access, too, so evaluate what we have so far.
         results = [evaluate_policy(new_policy, request) for request in access.requests]
         if "not allowed" in results:
             statements.append(access.statement)

@@ -160,10 +160,10 @@ def list_added_policies(pipeline: ExaminedPipeline, role_name: str) -> Iterator[
     client = pipeline.client("iam")
     # The stack's own policy has the logical name of the role, but another random suffix.
     logical_name = role_name.rpartition("-")[0]
-    stack_policy_name = re.compile(f"{re.escape(logical_name)}-{PULUMI_SUFFIX}")
+    stack_policy_name = f"{re.escape(logical_name)}-{PULUMI_SUFFIX}"
 
     for policy_name in client.list_role_policies(RoleName=role_name)["PolicyNames"]:
-        if not stack_policy_name.fullmatch(policy_name):
+        if not re.fullmatch(stack_policy_name, policy_name):
             response = client.get_role_policy(RoleName=role_name, PolicyName=policy_name)
             yield AddedPolicy(
                 f"the inline policy {policy_name}",
