@@ -254,7 +254,10 @@ def _explain_filter(level: Level, subscription: Subscription, filter_policy: str
 def _check_emails(
     pipeline: ExaminedPipeline, subscriptions: Sequence[Subscription]
 ) -> Iterator[Finding]:
-    """Check that each email address in the stack's file is subscribed, and anybody at all."""
+    """Check that each email address in the stack's file is subscribed.
+
+    If the file has none, and nothing else is subscribed either, warn that nobody gets the alarms.
+    """
     emails: set[str] = set()
     if pipeline.args is not None:
         emails.update(pipeline.args.notifications.emails)

@@ -46,10 +46,11 @@ class DeployedPipeline(ExaminedPipeline):
         The schedule for Step Functions (`states`) starts runs, and the schedule for Lambda
         (`lambda`) invokes the watcher.
         """
-        schedules = {
-            service: find_schedule(self.target, service) for service in ("states", "lambda")
+        return {
+            service: schedule
+            for service in ("states", "lambda")
+            if (schedule := find_schedule(self.target, service))
         }
-        return {service: schedule for service, schedule in schedules.items() if schedule}
 
     @property
     def is_schedule_off(self) -> bool:
@@ -92,7 +93,8 @@ class DeployedPipeline(ExaminedPipeline):
     def find_alarms(self, name: str) -> list[Any]:
         """Find our deployed alarms by a name from `components/alarms.py`, such as `run-failed`.
 
-        Alarms of other pipelines that have the same name as ours notify other topics.
+        An alarm of another pipeline with the same name as ours doesn't count, because it notifies
+        another topic.
         """
         return [
             alarm
@@ -137,7 +139,7 @@ def find_function_arns(definition: str) -> list[str]:
 
 
 def to_deployed_pipeline(pipeline: ExaminedPipeline) -> DeployedPipeline:
-    """Add the means to read the deployed resources to a pipeline that has a target."""
+    """Turn a pipeline that has a target into one whose deployed resources can be read."""
     return DeployedPipeline(
         **{field.name: getattr(pipeline, field.name) for field in fields(pipeline)}
     )

@@ -1,4 +1,4 @@
-"""Evaluates IAM policies like AWS does, and removes statements that deny a request.
+"""Evaluates IAM policies like AWS does, and finds the statements that deny a request.
 
 We need this for resource policies, such as a bucket's, because IAM's policy simulator only tells us
 what a role or a user may do, but not what a service may do.
@@ -37,6 +37,7 @@ Result: TypeAlias = Literal["allowed", "denied", "not allowed", "uncertain"]
 """What AWS calls an explicit deny is "denied" here, and an implicit deny is "not allowed"."""
 
 UNKNOWN = "(unknown)"
+"""Stands in for the part of a value that we don't know."""
 EXACT_OPERATORS = {"bool", "stringequals", "stringequalsignorecase"}
 PATTERN_OPERATORS = {"arnequals", "arnlike", "stringlike"}
 """The operators whose values may contain wildcards. We can't judge conditions with operators that
@@ -92,7 +93,7 @@ def evaluate_policy(policy: Policy, request: Request) -> Result:
 
 
 def list_unknown_keys(policy: Policy, requests: Sequence[Request]) -> list[str]:
-    """List the keys of the conditions that we can't judge, of all statements about the requests."""
+    """List the condition keys for which the result for any of these requests is uncertain."""
     unknown_keys = {
         key
         for statement in list_statements(policy)
