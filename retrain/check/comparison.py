@@ -120,6 +120,7 @@ def explain_comparison(comparison: Comparison, pipeline: ExaminedPipeline) -> It
     elif comparison.resource_count and not comparison.changes:
         resources = format_count(comparison.resource_count, "resource")
         yield Finding("ok", f"{resources} compared, all are as this program deploys them")
+
     yield from _explain_changes(comparison.changes, pipeline)
 
 

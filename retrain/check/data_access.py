@@ -190,6 +190,7 @@ def _build_log_access(environment: Environment, key_arn: str) -> RequiredAccess:
     """Describe the access that CloudWatch Logs needs to the key that encrypts log groups."""
     context = build_service_context(environment, "logs")
     context[LOG_GROUP_CONDITION_KEY] = iam.build_arn(environment, "logs", f"log-group:{UNKNOWN}")
+
     log_groups = {LOG_GROUP_CONDITION_KEY: iam.build_arn(environment, "logs", "log-group:*")}
     return RequiredAccess(
         f"logs.{environment.region}.amazonaws.com",

@@ -244,6 +244,7 @@ def _explain_filter(level: Level, subscription: Subscription, filter_policy: str
         f"{subscription.address} gets no alarms, but only what its filter lets through, "
         f"{filter_policy}; to remove it:"
     )
+
     remove_command = (
         f"aws sns set-subscription-attributes --subscription-arn {subscription.arn} "
         "--attribute-name FilterPolicy --attribute-value '{}'"

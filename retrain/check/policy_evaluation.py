@@ -102,6 +102,7 @@ def list_unknown_keys(policy: Policy, requests: Sequence[Request]) -> list[str]:
         for key, is_met in _evaluate_conditions(statement, request.context)
         if is_met is None
     }
+
     return sorted(unknown_keys)
 
 

@@ -128,6 +128,7 @@ def _list_resource_changes(
     `state` is None if the resource is new, or if the preview didn't refresh it.
     """
     resource = _format_resource_name(step["urn"])
+
     match step["op"]:
         case "create" if state is None:
             yield Change("not deployed", resource, "a new resource")

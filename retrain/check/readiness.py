@@ -160,6 +160,7 @@ def check_bakes(pipeline: ExaminedPipeline) -> Iterator[Finding]:
         if campaign["bake"]
         for alarm_arn in campaign["bake"]["alarms"]
     }
+
     if alarm_names:
         alarms = read_alarms(pipeline.client("cloudwatch"), sorted(alarm_names))
         yield from map(_check_bake_alarm, alarms)
