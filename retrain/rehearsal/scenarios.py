@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from functions.constants import DATE_PLACEHOLDER
+from functions.report.model import find_worst_outcome
 from retrain.names import short_name
 
 if TYPE_CHECKING:
@@ -269,6 +270,7 @@ def merge_reports(import_report: Report, training_report: Report) -> Report:
 
     return {
         **training_report,
+        "outcome": find_worst_outcome([import_report["outcome"], training_report["outcome"]]),
         "imports": import_report["imports"],
         "solutions": [*own_solutions, *other_solutions],
     }

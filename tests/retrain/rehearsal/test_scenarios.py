@@ -112,10 +112,11 @@ def test_what_personalize_has_trained_is_new_although_no_run_has_trained_it():
 def test_the_first_run_counts_for_imports_and_own_trainings_and_the_second_for_the_others():
     judged = {**TRAINED, "solutionArn": solution_arn("series"), "trainedBy": "personalize"}
     tried = {**judged, "solutionVersionArn": OLD}
-    first = {"outcome": "IMPORTED", "imports": IMPORTED, "solutions": [TRAINED, tried]}
+    first = {"outcome": "AWAITING_APPROVAL", "imports": IMPORTED, "solutions": [TRAINED, tried]}
     second = {"outcome": "DEPLOYED", "imports": [], "solutions": [BATCHED, judged], "serving": []}
     assert merge_reports(first, second) == {
         **second,
+        "outcome": "AWAITING_APPROVAL",
         "imports": IMPORTED,
         "solutions": [TRAINED, judged],
     }
