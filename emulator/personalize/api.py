@@ -34,11 +34,11 @@ from emulator.personalize.describe_list import describe, list_page
 from emulator.personalize.faults import Faults
 from emulator.personalize.operation_models import find_operation_model, validate_request
 from emulator.personalize.resources import RESOURCE_CLASSES, Resource, Solution
+from emulator.personalize.s3_files import S3Objects
 from emulator.personalize.store import (
     Request,
     ResourceT,
     Response,
-    S3Objects,
     Store,
     Switches,
 )

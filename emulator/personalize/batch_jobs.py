@@ -25,8 +25,8 @@ from emulator.personalize.resources import (
     SolutionVersion,
 )
 from emulator.personalize.runtime import DEFAULT_RESULTS, compute_scores
-from emulator.personalize.s3_files import parse_location
-from emulator.personalize.store import Request, S3Objects, Store
+from emulator.personalize.s3_files import S3Objects, parse_location
+from emulator.personalize.store import Request, Store
 from emulator.protocol.errors import ApiError
 
 BatchJobT = TypeVar("BatchJobT", bound=BatchJob)

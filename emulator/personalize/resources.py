@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from emulator.personalize.recipes import Recipe
+from emulator.personalize.s3_files import Location
 from emulator.personalize.tables import Field, Table
 from emulator.personalize.timeline import Timeline
 
 if TYPE_CHECKING:
-    from emulator.personalize.recipes import Recipe
-    from emulator.personalize.s3_files import Location
+    # At runtime, this import would be slow because of numpy and implicit.
     from emulator.personalize.training import Model
 
 
@@ -198,7 +199,7 @@ class ImportJob(Job):
     resource_type = "dataset-import-job"
     unfinished_quota = 5
     dataset: Dataset
-    location: "Location"
+    location: Location
 
     files: dict[str, bytes] = field(default_factory=dict)
     """The contents of the files by S3 URL. It's empty before they are read and after the import."""
@@ -225,7 +226,7 @@ class Solution(Updatable):
     """A recipe with a configuration, from which solution versions are trained."""
 
     resource_type = "solution"
-    recipe: "Recipe"
+    recipe: Recipe
     planned_training: PlannedTraining | None = None
 
 
@@ -306,7 +307,7 @@ class DataDeletionJob(Job):
     """A job that deletes certain users from all datasets of a dataset group."""
 
     resource_type = "data-deletion-job"
-    location: "Location"
+    location: Location
 
     def status(self, time: datetime) -> str:
         """Return the status at a given time. Unlike other jobs, this one ends as COMPLETED."""
@@ -356,8 +357,8 @@ class BatchJob(Job):
     unfinished_quota = 5
     version: SolutionVersion
     filter: Filter | None
-    source: "Location"
-    destination: "Location"
+    source: Location
+    destination: Location
 
     def status(self, time: datetime) -> str:
         """Return the status at a given time: IN PROGRESS, for example, not CREATE IN_PROGRESS."""

@@ -1,10 +1,25 @@
-"""S3 locations in requests, and the CSV files that jobs read from them."""
+"""The S3 objects of jobs, their locations in requests, and the CSV files that jobs read."""
 
 from codecs import BOM_UTF8
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from emulator.personalize.errors import JobFailed, invalid_input
-from emulator.personalize.store import S3Objects
+
+
+class S3Objects(Protocol):
+    """The S3 objects that jobs read and write, always with the permissions of the job's role."""
+
+    def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
+        """List all keys that begin with the prefix.
+
+        Raises JobFailed if the bucket doesn't exist, or the role isn't allowed to list it.
+        """
+
+    def read(self, bucket: str, key: str, role_arn: str) -> bytes:
+        """Read an object. Raises JobFailed if it doesn't exist or the role isn't allowed to."""
+
+    def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
+        """Write an object. Raises JobFailed if the role isn't allowed to."""
 
 
 class Location(NamedTuple):

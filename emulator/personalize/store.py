@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 from emulator.personalize.errors import JobFailed, not_found
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import Resource
+from emulator.personalize.s3_files import S3Objects
 from emulator.personalize.timeline import Timeline, Timings, Transition
 
 ResourceT = TypeVar("ResourceT", bound=Resource)
@@ -15,22 +16,6 @@ Request = Mapping[str, Any]
 """The fields of a request, named as in the service model."""
 Response = dict[str, object]
 """The fields of a response. Those that aren't in the service model are dropped before it's sent."""
-
-
-class S3Objects(Protocol):
-    """The S3 objects that jobs read and write, always with the permissions of the job's role."""
-
-    def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
-        """List all keys that begin with the prefix.
-
-        Raises JobFailed if the bucket doesn't exist, or the role isn't allowed to list it.
-        """
-
-    def read(self, bucket: str, key: str, role_arn: str) -> bytes:
-        """Read an object. Raises JobFailed if it doesn't exist or the role isn't allowed to."""
-
-    def write(self, bucket: str, key: str, content: bytes, role_arn: str) -> None:
-        """Write an object. Raises JobFailed if the role isn't allowed to."""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Bucket:
             "LastModified": self.modified.get(key, FIRST_MODIFIED),
         }
 
-    # The objects of the Personalize emulator (`emulator.personalize.store.S3Objects`)
+    # The objects of the Personalize emulator (`emulator.personalize.s3_files.S3Objects`)
 
     def keys(self, bucket: str, prefix: str, role_arn: str) -> list[str]:
         """Return the keys that begin with the prefix."""
