@@ -7,7 +7,6 @@ when a state machine is created or updated. A *retrier* is an element of a state
 
 import functools
 import json
-import operator
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -189,9 +188,9 @@ def _run_fail(_branch: Branch, state: JsonObject, state_input: StateInput) -> Tr
 
 
 def _run_choice(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Go to the Next of the first rule whose condition is true, or else to the Default."""
+    """Go to the Next of the first rule that matches, or else to the Default."""
     for rule in state["Choices"]:
-        if _evaluate_condition(rule, state_input):
+        if _matches_rule(rule, state_input):
             return Transition(state_input.document, rule["Next"])
 
     if "Default" not in state:
@@ -381,62 +380,37 @@ def _find_matching_rule(rules: Sequence[JsonObject], failure: StateFailed) -> Js
     return None
 
 
-COMPARISONS: Mapping[str, tuple[type, Callable[[Json, Json], bool]]] = {
-    "StringEquals": (str, operator.eq),
-    "BooleanEquals": (bool, operator.eq),
-    "NumericEquals": (float, operator.eq),
-    "NumericLessThan": (float, operator.lt),
-    "NumericLessThanEquals": (float, operator.le),
-    "NumericGreaterThan": (float, operator.gt),
-    "NumericGreaterThanEquals": (float, operator.ge),
+COMPARED_TYPES: Mapping[str, type] = {
+    "StringEquals": str,
+    "BooleanEquals": bool,
+    "NumericEquals": float,
 }
-"""Comparison operator -> the type of the values, and the function that compares them."""
+"""Comparison operator -> the type of the values that it compares."""
 
 
-def _evaluate_condition(condition: JsonObject, state_input: StateInput) -> bool:
-    """Evaluate a Choice state's condition, which may combine conditions with And, Or and Not."""
-    if "And" in condition:
-        return all(_evaluate_condition(inner, state_input) for inner in condition["And"])
-    if "Or" in condition:
-        return any(_evaluate_condition(inner, state_input) for inner in condition["Or"])
-    if "Not" in condition:
-        return not _evaluate_condition(condition["Not"], state_input)
-    return _evaluate_comparison(condition, state_input)
+def _matches_rule(rule: JsonObject, state_input: StateInput) -> bool:
+    """Tell whether the value at a choice rule's Variable equals the value in the rule.
 
-
-def _evaluate_comparison(condition: JsonObject, state_input: StateInput) -> bool:
-    """Evaluate a single comparison with the value at its Variable.
+    A value of another type never does.
 
     Raises:
-        RuntimeFailed: there's no such value, and the operator isn't IsPresent.
+        RuntimeFailed: there's no value at the Variable.
     """
-    variable = condition["Variable"]
+    variable = rule["Variable"]
     try:
         value = read_path(variable, state_input)
     except LookupError:
-        if "IsPresent" in condition:
-            return not condition["IsPresent"]
         problem = "The choice state's condition path references an invalid value."
         raise RuntimeFailed(f"Invalid path '{variable}': {problem}") from None
 
-    if "IsPresent" in condition:
-        return bool(condition["IsPresent"])
-    if "IsNull" in condition:
-        return (value is None) is condition["IsNull"]
-    return _compare_value(condition, value)
-
-
-def _compare_value(condition: JsonObject, value: Json) -> bool:
-    """Compare strings, booleans or numbers. A value of another type makes the condition false."""
     # `language.find_problems` guarantees that there's exactly one operator.
-    comparison = next(name for name in COMPARISONS if name in condition)
-    expected_type, compare = COMPARISONS[comparison]
+    operator = next(name for name in COMPARED_TYPES if name in rule)
 
     # JSON doesn't distinguish integers from other numbers. Don't use `isinstance` here, because a
     # boolean is also an int.
     if type(value) is int:
         value = float(value)
-    return type(value) is expected_type and compare(value, condition[comparison])
+    return type(value) is COMPARED_TYPES[operator] and bool(value == rule[operator])
 
 
 def _format_time(time: datetime) -> str:

@@ -35,30 +35,18 @@ STATE_FIELDS: Mapping[str, str] = {
     "Succeed": "",
     "Fail": "Error|ErrorPath? Cause|CausePath?",
 }
-NUMERIC_COMPARISONS = (
-    "NumericEquals|NumericLessThan|NumericLessThanEquals"
-    "|NumericGreaterThan|NumericGreaterThanEquals"
-)
 OBJECT_FIELDS: Mapping[str, str] = {
     "state machine": "StartAt States Comment? TimeoutSeconds?",
     "ItemProcessor": "ProcessorConfig? StartAt States",
     "ProcessorConfig": "Mode",
-    "rule of Retry": (
+    "retrier": (
         "ErrorEquals IntervalSeconds? MaxAttempts? BackoffRate? MaxDelaySeconds? JitterStrategy?"
     ),
-    "rule of Catch": "ErrorEquals ResultPath? Next",
-    "combination": "And|Or|Not",
-    "comparison": f"Variable IsPresent|IsNull|StringEquals|BooleanEquals|{NUMERIC_COMPARISONS}",
+    "catcher": "ErrorEquals ResultPath? Next",
+    "choice rule": "Variable StringEquals|BooleanEquals|NumericEquals Next",
 }
-LIST_ITEM_KINDS = {
-    "Retry": "rule of Retry",
-    "Catch": "rule of Catch",
-    "Choices": "",
-    "And": "",
-    "Or": "",
-}
-"""List field -> the kind of its items, or "" for conditions, because each of them can be either a
-combination or a comparison."""
+LIST_ITEM_KINDS = {"Retry": "retrier", "Catch": "catcher", "Choices": "choice rule"}
+"""List field -> the kind of its items."""
 
 ValueCheck = tuple[str, Callable[[Json], object]]
 """A description of a field's valid values, and a predicate that checks a value. If the value is
@@ -115,8 +103,6 @@ def _check_field(name: str, value: Json, location: str) -> Iterator[str]:
     """Yield all problems with the value of a supported field."""
     if name in {"ItemProcessor", "ProcessorConfig"}:
         yield from _check_object(name, OBJECT_FIELDS[name], value, location)
-    elif name == "Not":
-        yield from _check_condition(value, location)
     elif name in LIST_ITEM_KINDS:
         yield from _check_list(name, value, location)
     elif name == "States":
@@ -126,28 +112,14 @@ def _check_field(name: str, value: Json, location: str) -> Iterator[str]:
 
 
 def _check_list(name: str, value: Json, location: str) -> Iterator[str]:
-    """Yield all problems with a list of retriers, catchers or conditions."""
+    """Yield all problems with a list of retriers, catchers or choice rules."""
     if not isinstance(value, list) or not value:
         yield f"{location}: {value!r} is not a list with at least one object"
         return
 
     kind = LIST_ITEM_KINDS[name]
     for index, item in enumerate(value):
-        item_location = f"{location}[{index}]"
-        if kind:
-            yield from _check_object(kind, OBJECT_FIELDS[kind], item, item_location)
-        elif name == "Choices":  # Only outermost conditions have a next state, not nested ones.
-            yield from _check_condition(item, item_location, "Next")
-        else:
-            yield from _check_condition(item, item_location)
-
-
-def _check_condition(value: Json, location: str, extra_fields: str = "") -> Iterator[str]:
-    """Yield all problems with a Choice state's condition, a combination or a comparison."""
-    kind = "comparison"
-    if isinstance(value, dict) and not {"And", "Or", "Not"}.isdisjoint(value):
-        kind = "combination"
-    yield from _check_object(kind, f"{OBJECT_FIELDS[kind]} {extra_fields}", value, location)
+        yield from _check_object(kind, OBJECT_FIELDS[kind], item, f"{location}[{index}]")
 
 
 def _check_states(states: Json, location: str) -> Iterator[str]:
@@ -248,7 +220,6 @@ def _are_error_names(value: Json) -> bool:
 
 
 STRING: ValueCheck = ("a text", lambda value: isinstance(value, str))
-BOOLEAN: ValueCheck = ("true or false", lambda value: isinstance(value, bool))
 PATH: ValueCheck = ("a path of names, indexes and [*] like $.plan.jobs[0]", _is_path)
 TEMPLATE: ValueCheck = (
     "a template of paths like $.plan.jobs[0] and States.ArrayContains(path, 'text')",
@@ -258,9 +229,9 @@ VALUE_CHECKS: Mapping[str, ValueCheck] = {
     **dict.fromkeys(("Type", "Comment", "StartAt", "Next", "Default", "Error", "Cause"), STRING),
     **dict.fromkeys(("SecondsPath", "ItemsPath", "Variable", "ErrorPath", "CausePath"), PATH),
     **dict.fromkeys(("Parameters", "ItemSelector", "ResultSelector"), TEMPLATE),
-    **dict.fromkeys(("IsPresent", "IsNull", "BooleanEquals"), BOOLEAN),
-    **dict.fromkeys(NUMERIC_COMPARISONS.split("|"), ("a number", _is_number)),
     "StringEquals": STRING,
+    "BooleanEquals": ("true or false", lambda value: isinstance(value, bool)),
+    "NumericEquals": ("a number", _is_number),
     "End": ("true", lambda value: value is True),
     "Resource": ("the ARN of a Lambda function", lambda value: FUNCTION_ARN.fullmatch(str(value))),
     "Result": ("a result", lambda _: True),
