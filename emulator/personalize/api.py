@@ -13,6 +13,7 @@ from threading import RLock
 from typing import NamedTuple, cast
 
 from botocore.client import BaseClient
+from botocore.model import ListShape, Shape, StructureShape
 
 from emulator.personalize import (
     batch_jobs,
@@ -45,7 +46,7 @@ from emulator.personalize.store import (
 from emulator.personalize.timeline import FixedTimings, Timings
 from emulator.protocol import wire
 from emulator.protocol.errors import ApiError
-from emulator.protocol.service_models import select_fields
+from emulator.protocol.service_models import list_members
 
 Operation = Callable[[Store, Request], Resource | Response | None]
 """The implementation of an API operation. It can rely on what `validate_request` has checked.
@@ -162,7 +163,7 @@ class Personalize:
             self.calls.append(Call(operation_name, caller.arn, request))
             response = self._perform(operation_name, request, caller)
             output_shape = find_operation_model(operation_name).output_shape
-            return cast("Response", select_fields(output_shape, response))
+            return cast("Response", _select_fields(output_shape, response))
 
     def _perform(self, operation_name: str, request: Request, caller: Caller) -> Response:
         """Check a call and run its operation, unless an injected fault interferes."""
@@ -240,6 +241,25 @@ def _build_response(result: Resource | Response | None) -> Response:
         return result.details
 
     return result
+
+
+def _select_fields(shape: Shape | None, value: object) -> object:
+    """Drop all fields that are None or that the response shape doesn't have, at every depth.
+
+    List operations return fewer fields of a resource than Describe operations. Because of this
+    function, a resource can offer the same fields to both.
+    """
+    if isinstance(value, dict) and (shape is None or isinstance(shape, StructureShape)):
+        return {
+            name: _select_fields(member, value[name])
+            for name, member in list_members(shape).items()
+            if value.get(name) is not None
+        }
+
+    if isinstance(value, list) and isinstance(shape, ListShape):
+        return [_select_fields(shape.member, item) for item in value]
+
+    return value
 
 
 def attach(client: BaseClient, personalize: Personalize, caller: Caller) -> None:

@@ -7,7 +7,8 @@ from botocore.model import OperationModel
 
 from emulator.personalize.errors import invalid_input
 from emulator.protocol.errors import ApiError
-from emulator.protocol.service_models import format_errors, load_service_model
+from emulator.protocol.service_models import load_service_model
+from emulator.protocol.validation import format_errors
 
 CONTROL_SERVICE = "personalize"
 RUNTIME_SERVICE = "personalize-runtime"

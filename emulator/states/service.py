@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from botocore import xform_name
 
 from emulator.protocol.errors import ApiError
-from emulator.protocol.service_models import format_errors, load_service_model
+from emulator.protocol.service_models import load_service_model
+from emulator.protocol.validation import format_errors
 from emulator.states import interpreter, language
 from emulator.states.execution import Execution, Host, StateMachine
 
