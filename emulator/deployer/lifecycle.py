@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from emulator.deployer import models
+from emulator.deployer.diff import compare_inputs
 from emulator.deployer.errors import NotFoundError
-from emulator.deployer.inputs import ALL_TAGS, compare_inputs, drop_internal
 from emulator.deployer.resource_type import Resource
 from emulator.deployer.translation import (
     find_value,
@@ -18,7 +18,7 @@ from emulator.deployer.translation import (
     tags_from_api,
     to_api,
 )
-from emulator.deployer.wire import UNKNOWN, Properties
+from emulator.deployer.wire import ALL_TAGS, UNKNOWN, Properties, drop_internal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

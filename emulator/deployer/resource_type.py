@@ -86,10 +86,11 @@ class ResourceType:
     json_inputs: str = ""
     """The inputs that are JSON documents, in which a change of white space is ignored."""
     name_input: str = "name"
-    """The input that contains the physical name."""
-    name_pattern: str = ""
-    """The regular expression for physical names, which is empty for a type without names. If it
-    doesn't limit the length, botocore's model does. A program may leave the name out."""
+    """The input that contains the physical name, which a program may leave out. Empty for a type
+    without names."""
+    name_pattern: str = r"[^\x00-\x1f\x7f]+"
+    """What physical names must match in addition to the pattern in botocore's model, if it has one.
+    By default, they just can't contain control characters."""
     defaults: Mapping[str, object] = field(default_factory=dict)
     """The values that the real provider uses for inputs that a program leaves out."""
     fixed_parameters: ApiStructure = field(default_factory=dict)

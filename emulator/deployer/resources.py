@@ -10,10 +10,6 @@ from collections.abc import Mapping
 from emulator.deployer import calls
 from emulator.deployer.resource_type import InputOperations, ResourceType, TagOperations
 
-EVENTBRIDGE_NAME = r"[0-9a-zA-Z\-_.]+"
-"""Matches the names of rules and targets, and of schedules and schedule groups."""
-IAM_NAME = r"[\w+=,.@-]+"
-ALARM_NAME = r"[^\x00-\x1f\x7f]+"
 PERMISSION_INPUTS = "statementId function action principal sourceArn"
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
@@ -24,7 +20,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         inputs="name assumeRolePolicy permissionsBoundary tags",
         api_paths={"name": "RoleName", "assumeRolePolicy": "AssumeRolePolicyDocument"},
         json_inputs="assumeRolePolicy",
-        name_pattern=IAM_NAME,
         read="GetRole",
         response_field="Role",
         response_paths={"permissionsBoundary": "PermissionsBoundary.PermissionsBoundaryArn"},
@@ -49,7 +44,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         inputs="name role policy",
         api_paths={"name": "PolicyName", "role": "RoleName", "policy": "PolicyDocument"},
         json_inputs="policy",
-        name_pattern=IAM_NAME,
         id_template="{RoleName}:{PolicyName}",
         read="GetRolePolicy",
         update="PutRolePolicy",
@@ -61,7 +55,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         service="scheduler",
         create="CreateScheduleGroup",
         inputs="name tags",
-        name_pattern=EVENTBRIDGE_NAME,
         read="GetScheduleGroup",
         outputs={"arn": "Arn"},
         replace_on_changes="name",
@@ -74,7 +67,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         create="CreateSchedule",
         inputs="name groupName description scheduleExpression scheduleExpressionTimezone state "
         "flexibleTimeWindow target",
-        name_pattern=EVENTBRIDGE_NAME,
         defaults={"groupName": "default", "state": "ENABLED", "scheduleExpressionTimezone": "UTC"},
         id_template="{GroupName}/{Name}",
         read="GetSchedule",
@@ -89,7 +81,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         create="PutRule",
         inputs="name description eventPattern scheduleExpression state tags",
         json_inputs="eventPattern",
-        name_pattern=EVENTBRIDGE_NAME,
         read="DescribeRule",
         outputs={"arn": "Arn"},
         update="PutRule",
@@ -109,7 +100,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         },
         container_path="Targets.0",
         name_input="targetId",
-        name_pattern=EVENTBRIDGE_NAME,
         id_template="{Rule}-{Id}",
         read="ListTargetsByRule",
         response_field="Targets",
@@ -125,7 +115,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         "comparisonOperator dimensions evaluationPeriods metricName namespace period statistic "
         "threshold treatMissingData warmUpConfiguration",
         api_paths={"name": "AlarmName"},
-        name_pattern=ALARM_NAME,
         defaults={"actionsEnabled": True, "treatMissingData": "missing"},
         read="DescribeAlarms",
         response_field="MetricAlarms",
@@ -154,7 +143,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         create="CreateLogGroup",
         inputs="name kmsKeyId retentionInDays tags",
         api_paths={"name": "logGroupName"},
-        name_pattern=r"[.\-_/#A-Za-z0-9]+",
         read="DescribeLogGroups",
         response_field="logGroups",
         outputs={"arn": "logGroupArn"},
@@ -178,8 +166,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
             "metricTransformation.namespace": "metricNamespace",
             "metricTransformation.value": "metricValue",
         },
-        # botocore's model also allows control characters, but no console displays them.
-        name_pattern=r"[^:*\x00-\x1f\x7f]+",
         read="DescribeMetricFilters",
         response_field="metricFilters",
         update="PutMetricFilter",
@@ -230,6 +216,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         service="sns",
         create="SetTopicAttributes",
         inputs="arn policy",
+        name_input="",
         api_paths={"arn": "TopicArn", "policy": "AttributeValue"},
         json_inputs="policy",
         fixed_parameters={"AttributeName": "Policy"},
@@ -245,6 +232,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         service="sns",
         create="Subscribe",
         inputs="topic protocol endpoint filterPolicy",
+        name_input="",
         api_paths={"topic": "TopicArn", "filterPolicy": "Attributes.FilterPolicy"},
         json_inputs="filterPolicy",
         fixed_parameters={"ReturnSubscriptionArn": True},
@@ -296,7 +284,6 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         inputs=PERMISSION_INPUTS,
         api_paths={"function": "FunctionName"},
         name_input="statementId",
-        name_pattern=r"[A-Za-z0-9_-]+",
         read=calls.read_permission,
         replace_on_changes=PERMISSION_INPUTS,
         delete="RemovePermission",

@@ -16,8 +16,9 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from emulator.deployer import lifecycle
 from emulator.deployer.aws import Aws, fetch_health
+from emulator.deployer.check import check_inputs
+from emulator.deployer.diff import compare_inputs
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.inputs import check_inputs, compare_inputs
 from emulator.deployer.provider_settings import check_settings, find_endpoint, read_default_tags
 from emulator.deployer.resources import RESOURCE_TYPES
 from emulator.deployer.wire import from_struct, to_struct

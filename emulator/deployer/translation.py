@@ -1,19 +1,16 @@
 """Translates a program's inputs into API requests, and responses back into inputs.
 
-Names and types come from botocore's models. The models also contain allowed values, lengths and
-ranges, which are checked here because botocore itself doesn't check them. Patterns aren't checked,
-because they're written for another language's regular expressions.
+Names and types come from botocore's models.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.wire import UNKNOWN, Properties, build_zip, is_archive
+from emulator.deployer.wire import Properties, build_zip, is_archive
 from emulator.protocol.service_models import list_members
 
 if TYPE_CHECKING:
@@ -103,27 +100,26 @@ def merge(first: object, second: object) -> object:
 def to_api(value: object, shape: Shape, input_path: str, api_paths: ApiPaths) -> object:
     """Translate an input's value into the form that the API expects.
 
-    An archive becomes a zip file, and an unknown value stays UNKNOWN.
+    An archive becomes a zip file. What doesn't fit the shape stays as it is, either because it's
+    UNKNOWN, or because it's invalid, which `Check` finds.
 
     Raises:
-        DeploymentError: the value has the wrong type, or exceeds a limit of the API. The message
-            starts with `input_path`.
+        DeploymentError: a block contains an unknown input, or an archive isn't supported. The
+            message starts with the path of that input.
     """
-    if value == UNKNOWN:
-        return value
     if is_archive(value):
         return {"ZipFile": build_zip(value, input_path)}
-    if shape.type_name == "structure":
-        block = _require_mapping(value, input_path, "block")
-        return _structure_to_api(block, shape, input_path, api_paths)
-    if shape.type_name == "map":
-        return _map_to_api(value, cast("MapShape", shape).value, input_path, api_paths)
-
     if shape.type_name == "list":
-        value = _list_to_api(value, cast("ListShape", shape).member, input_path, api_paths)
-    elif shape.type_name == "string" and not isinstance(value, str):
-        value = json.dumps(value)
-    _check_limits(shape, value, input_path)
+        return _list_to_api(value, cast("ListShape", shape).member, input_path, api_paths)
+
+    if isinstance(value, Mapping) and shape.type_name == "structure":
+        return _structure_to_api(value, shape, input_path, api_paths)
+    if isinstance(value, Mapping) and shape.type_name == "map":
+        item_shape = cast("MapShape", shape).value
+        return {key: to_api(item, item_shape, input_path, api_paths) for key, item in value.items()}
+
+    if shape.type_name == "string" and not isinstance(value, str):
+        return json.dumps(value)
     return value
 
 
@@ -140,33 +136,19 @@ def _structure_to_api(
     return structure
 
 
-def _map_to_api(
-    value: object, item_shape: Shape, input_path: str, api_paths: ApiPaths
-) -> ApiStructure:
-    """Translate the values of a mapping, but not its keys."""
-    items = _require_mapping(value, input_path, "mapping").items()
-    return {key: to_api(item, item_shape, f"{input_path}.{key}", api_paths) for key, item in items}
-
-
-def _list_to_api(
-    value: object, item_shape: Shape, input_path: str, api_paths: ApiPaths
-) -> list[object]:
+def _list_to_api(value: object, item_shape: Shape, input_path: str, api_paths: ApiPaths) -> object:
     """Translate the items of a list.
 
     If the API expects a list of key-value pairs, for example tags, the input is a mapping.
     """
     pair_names = _find_pair_names(item_shape)
-    if pair_names is not None:
+    if pair_names is not None and isinstance(value, Mapping):
         key_name, value_name = pair_names
-        pairs = _require_mapping(value, input_path, "mapping")
-        value = [{key_name: key, value_name: item} for key, item in pairs.items()]
+        value = [{key_name: key, value_name: item} for key, item in value.items()]
 
     if not isinstance(value, list):
-        raise DeploymentError(f"{input_path}: a list was expected, not {value!r}")
-    return [
-        to_api(item, item_shape, f"{input_path}[{index}]", api_paths)
-        for index, item in enumerate(value)
-    ]
+        return value
+    return [to_api(item, item_shape, input_path, api_paths) for item in value]
 
 
 # From the API to Pulumi
@@ -286,41 +268,8 @@ def _find_pair_names(shape: Shape) -> list[str] | None:
 
 def _require_field(parent: Shape, input_path: str, api_paths: ApiPaths) -> ApiField:
     """Find the field for an input in a block. Raise DeploymentError if there's no such field."""
-    path_without_indexes = re.sub(r"\[\d+\]", "", input_path)
     input_name = input_path.rpartition(".")[2]
-    field = find_field(parent, input_name, api_paths.get(path_without_indexes))
+    field = find_field(parent, input_name, api_paths.get(input_path))
     if field is None:
         raise DeploymentError(f"{input_path}: unknown or not supported")
     return field
-
-
-def _require_mapping(value: object, input_path: str, noun: str) -> Mapping[str, object]:
-    """Reject a value that isn't a mapping. `noun` is the error message's word for the mapping."""
-    if not isinstance(value, Mapping):
-        raise DeploymentError(f"{input_path}: a {noun} was expected, not {value!r}")
-    return value
-
-
-def _check_limits(shape: Shape, value: object, input_path: str) -> None:
-    """Raise DeploymentError if a value isn't in the model's enum or violates its limits."""
-    allowed_values = getattr(shape, "enum", ())
-    if allowed_values and value not in allowed_values:
-        raise DeploymentError(f"{input_path}: {value!r} is not one of {', '.join(allowed_values)}")
-
-    if isinstance(value, str):
-        _check_size(shape, len(value), " characters", input_path)
-    elif isinstance(value, list):
-        _check_size(shape, len(value), " items", input_path)
-    elif isinstance(value, int) and shape.type_name in ("integer", "long"):
-        _check_size(shape, value, "", input_path)
-
-
-def _check_size(shape: Shape, size: int, unit: str, input_path: str) -> None:
-    """Raise DeploymentError if a number or a length is outside the range in the model."""
-    maximum = shape.metadata.get("max")
-    if maximum is not None and size > maximum:
-        raise DeploymentError(f"{input_path}: {size}{unit} is more than AWS allows, {maximum}")
-
-    minimum = shape.metadata.get("min")
-    if minimum is not None and size < minimum:
-        raise DeploymentError(f"{input_path}: {size}{unit} is less than AWS allows, {minimum}")

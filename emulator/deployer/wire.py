@@ -35,6 +35,13 @@ Properties: TypeAlias = dict[str, object]
 An archive is a mapping with a signature, a hash and assets."""
 
 
+DEFAULTS = "__defaults"
+"""The internal input that lists the inputs that the provider filled in, as in Pulumi's providers:
+https://github.com/pulumi/pulumi-terraform-bridge/blob/main/pkg/tfbridge/schema.go"""
+ALL_TAGS = "tagsAll"
+"""The input with the resource's own tags and the provider's default tags."""
+
+
 def from_struct(struct: struct_pb2.Struct) -> Properties:
     """Convert a struct to properties, without null values and with secrets as plain values."""
     return cast("Properties", _from_wire(json_format.MessageToDict(struct)))
@@ -45,6 +52,11 @@ def to_struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
     struct = struct_pb2.Struct()
     struct.update(properties)
     return struct
+
+
+def drop_internal(inputs: Mapping[str, object]) -> Properties:
+    """Return the inputs without Pulumi's internal ones, whose names start with two underscores."""
+    return {name: value for name, value in inputs.items() if not name.startswith("__")}
 
 
 def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:

@@ -9,7 +9,8 @@ from pulumi.runtime.proto import provider_pb2_grpc
 
 from emulator.deployer import lifecycle, wire
 from emulator.deployer.aws import Aws
-from emulator.deployer.inputs import check_inputs, compare_inputs
+from emulator.deployer.check import check_inputs
+from emulator.deployer.diff import compare_inputs
 from emulator.deployer.provider import serve
 from emulator.deployer.resources import RESOURCE_TYPES
 from emulator.deployer.service import Provider

@@ -120,7 +120,7 @@ def test_an_input_that_aws_cannot_change_replaces_the_resource(engine, type_toke
         new_inputs = changed_inputs(inputs, change)
         diff = engine.diff(resource, new_inputs)
         assert (diff.changed, diff.replacing) == ({*change}, {*change})
-        has_fixed_name = bool(resource_type.name_pattern) and resource_type.name_input in new_inputs
+        has_fixed_name = resource_type.name_input in new_inputs
         assert diff.delete_before_replace == has_fixed_name, "two resources cannot have one name"
 
 
@@ -135,30 +135,21 @@ def test_each_type_and_each_input_is_tried():
 
 
 @pytest.mark.parametrize(
-    "type_token",
-    [name for name, resource_type in RESOURCE_TYPES.items() if resource_type.name_pattern],
+    "type_token", [name for name, described in RESOURCE_TYPES.items() if described.name_input]
 )
-def test_a_name_is_checked_against_its_rule(engine, type_token):
+def test_a_name_is_refused_if_aws_would_refuse_it(engine, type_token):
     resource_type = RESOURCE_TYPES[type_token]
+    name_input = resource_type.name_input
 
     def refusal(name):
-        refused = engine.check(type_token, "named", {resource_type.name_input: name}).failures
-        return refused.get(resource_type.name_input)
+        return engine.check(type_token, "named", {name_input: name}).failures.get(name_input, "")
 
-    reason = f"does not match AWS's pattern {resource_type.name_pattern}"
     in_pattern = re.search(r"1,(\d+)}$", resource_type.name_pattern)
-    longest = (
-        int(in_pattern[1])
-        if in_pattern
-        else resource_type.fields[resource_type.name_input].shape.metadata["max"]
-    )
-    long_name = "n" * (longest + 1)
-    limit = f"{longest + 1} characters is more than AWS allows, {longest}"
-    too_long = f"{long_name!r} {reason}" if in_pattern else limit
-    assert refusal(long_name) == f"{resource_type.name_input}: {too_long}"
-    assert refusal("n" * longest) is None, "the limit itself is allowed"
-    assert refusal("a-name") is None, "letters and hyphens are allowed in each name"
-    assert refusal("a\tname") == f"{resource_type.name_input}: 'a\\tname' {reason}"
+    metadata = resource_type.fields[name_input].shape.metadata
+    longest = int(in_pattern[1]) if in_pattern else metadata["max"]
+    assert refusal("n" * longest) == refusal("a-name") == ""
+    assert refusal("n" * (longest + 1)) != ""
+    assert "pattern" in refusal("a\tname")
 
 
 # Functions and state machines
