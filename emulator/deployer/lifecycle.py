@@ -76,11 +76,10 @@ def create_resource(resource_type: ResourceType, inputs: Properties, aws: Aws) -
     resource_id = _choose_id(resource_type, response, parameters)
 
     remaining_inputs = _list_remaining_inputs(resource_type, inputs)
-    resource = _build_resource(resource_type, resource_id, inputs, remaining_inputs)
-    _apply_input_operations(resource_type, resource, inputs, aws)
+    resource = _build_resource(resource_type, resource_id, inputs, aws, remaining_inputs)
+    _apply_input_operations(resource, inputs)
 
-    description = _describe_resource(resource_type, resource, aws)
-    outputs = _build_outputs(resource_type, description, inputs)
+    outputs = _build_outputs(resource_type, _describe_resource(resource), inputs)
     return ResourceState(resource_id, inputs, outputs)
 
 
@@ -115,8 +114,7 @@ def read_resource(
     `inputs` are the inputs in the stack's state.
     """
     try:
-        resource = _build_resource(resource_type, resource_id, inputs)
-        description = _describe_resource(resource_type, resource, aws)
+        description = _describe_resource(_build_resource(resource_type, resource_id, inputs, aws))
     except NotFoundError:
         return None
 
@@ -138,19 +136,18 @@ def update_resource(
     """Update a resource in place and return its new outputs."""
     changed_inputs = compare_inputs(resource_type, old_inputs, new_inputs).changed
     changed_except_tags = changed_inputs - {"tags", ALL_TAGS}
-    resource = _build_resource(resource_type, resource_id, new_inputs, changed_except_tags)
+    resource = _build_resource(resource_type, resource_id, new_inputs, aws, changed_except_tags)
 
-    _apply_input_operations(resource_type, resource, new_inputs, aws)
+    _apply_input_operations(resource, new_inputs)
     if changed_except_tags - resource_type.input_operations.keys():
         if callable(resource_type.update):
-            resource_type.update(resource, aws)
+            resource_type.update(resource)
         else:
-            aws.call(resource_type.service, resource_type.update, resource.parameters)
+            resource.call(resource_type.update)
 
-    description = _describe_resource(resource_type, resource, aws)
-    outputs = _build_outputs(resource_type, description, new_inputs)
+    outputs = _build_outputs(resource_type, _describe_resource(resource), new_inputs)
     if ALL_TAGS in changed_inputs:
-        _update_tags(resource_type, resource, old_inputs, outputs, aws)
+        _update_tags(resource, old_inputs, outputs)
     return outputs
 
 
@@ -161,9 +158,9 @@ def delete_resource(
     if resource_type.delete is None:
         return
 
-    resource = _build_resource(resource_type, resource_id, inputs)
+    resource = _build_resource(resource_type, resource_id, inputs, aws)
     with suppress(NotFoundError):
-        aws.call(resource_type.service, resource_type.delete, resource.parameters)
+        resource.call(resource_type.delete)
 
 
 # The parameters of API calls
@@ -173,6 +170,7 @@ def _build_resource(
     resource_type: ResourceType,
     resource_id: str,
     inputs: Properties,
+    aws: Aws,
     changed_inputs: AbstractSet[str] = frozenset(),
 ) -> Resource:
     """Collect the parameters for operations on an existing resource.
@@ -190,7 +188,7 @@ def _build_resource(
     parameters = _translate_inputs(resource_type, {**inputs, **removal_values})
     if resource_type.id_parameter:
         parameters[resource_type.id_parameter] = resource_id
-    return Resource(resource_id, parameters, frozenset(changed_inputs))
+    return Resource(resource_type, aws, resource_id, parameters, frozenset(changed_inputs))
 
 
 def _translate_inputs(resource_type: ResourceType, inputs: Mapping[str, object]) -> ApiStructure:
@@ -210,54 +208,54 @@ def _translate_inputs(resource_type: ResourceType, inputs: Mapping[str, object])
     return {**container, **parameters}
 
 
-def _apply_input_operations(
-    resource_type: ResourceType, resource: Resource, inputs: Properties, aws: Aws
-) -> None:
+def _apply_input_operations(resource: Resource, inputs: Properties) -> None:
     """Set or remove those changed inputs that have their own operations."""
-    for name in sorted(resource.changed_inputs & resource_type.input_operations.keys()):
-        operations = resource_type.input_operations[name]
+    all_operations = resource.type.input_operations
+    for name in sorted(resource.changed_inputs & all_operations.keys()):
+        operations = all_operations[name]
         if name not in inputs:
-            aws.call(resource_type.service, operations.remove, resource.parameters)
+            resource.call(operations.remove)
             continue
 
-        parameters = dict(resource.parameters)
-        if operations.parameter:
-            parameters[operations.parameter] = parameters[resource_type.fields[name].path]
-        aws.call(resource_type.service, operations.put, parameters)
+        parameter = resource.type.fields[name].path
+        value = resource.parameters[parameter]
+        resource.call(operations.put, **{operations.parameter or parameter: value})
 
 
 # Descriptions
 
 
-def _describe_resource(resource_type: ResourceType, resource: Resource, aws: Aws) -> Response:
+def _describe_resource(resource: Resource) -> Response:
     """Read a resource's description, and add its ID and tags if they're missing in the response.
 
     Raises:
         NotFoundError: the resource doesn't exist.
     """
-    description = _read_description(resource_type, resource, aws)
+    resource_type = resource.type
+    description = _read_description(resource)
     if resource_type.id_parameter:
         description = {**description, resource_type.id_parameter: resource.id}
 
     list_tags = resource_type.tag_operations.list
     if "tags" in resource_type.fields and list_tags:
         arn = find_value(description, resource_type.outputs["arn"])
-        response = _call_tag_operation(resource_type, list_tags, resource, arn, aws=aws)
+        response = _call_tag_operation(resource, list_tags, arn)
         tags = response.get("Tags", response.get("tags"))  # The spelling depends on the service.
         description = {**description, resource_type.fields["tags"].path: tags}
     return description
 
 
-def _read_description(resource_type: ResourceType, resource: Resource, aws: Aws) -> Response:
+def _read_description(resource: Resource) -> Response:
     """Call the type's `read` operation and extract the resource's description from the response.
 
     Raises:
         NotFoundError: the resource doesn't exist, or isn't in the list that the response contains.
     """
+    resource_type = resource.type
     if not isinstance(resource_type.read, str):
-        return resource_type.read(resource, aws)
+        return resource_type.read(resource)
 
-    description = aws.call(resource_type.service, resource_type.read, resource.parameters)
+    description = resource.call(resource_type.read)
     if resource_type.response_field:
         description = cast("Response", description[resource_type.response_field])
     if not isinstance(description, list):
@@ -284,33 +282,20 @@ def _build_outputs(
 
 
 def _call_tag_operation(
-    resource_type: ResourceType,
-    operation: str,
-    resource: Resource,
-    arn: object,
-    *tags_or_keys: object,
-    aws: Aws,
+    resource: Resource, operation: str, arn: object, *tags_or_keys: object
 ) -> Response:
     """Call one of the type's tag operations.
 
     The parameter names depend on the service, so they're filled in by position: the first one is
     the resource's ARN or name, and the second one, if any, contains tags or tag keys.
     """
-    resource_parameter, *tag_parameters = models.list_parameters(resource_type.service, operation)
-    parameters = {
-        resource_parameter: resource.parameters.get(resource_parameter, arn),
-        **dict(zip(tag_parameters, tags_or_keys, strict=False)),
-    }
-    return aws.call(resource_type.service, operation, parameters)
+    parameter_names = models.list_parameters(resource.type.service, operation)
+    parameters = dict(zip(parameter_names, (arn, *tags_or_keys), strict=False))
+    # A resource that's tagged by its name already has that parameter.
+    return resource.call(operation, **{**parameters, **resource.parameters})
 
 
-def _update_tags(
-    resource_type: ResourceType,
-    resource: Resource,
-    old_inputs: Properties,
-    outputs: Properties,
-    aws: Aws,
-) -> None:
+def _update_tags(resource: Resource, old_inputs: Properties, outputs: Properties) -> None:
     """Remove the tags that are no longer declared, and set those that are new or have changed."""
     arn = outputs["arn"]
     old_tags = cast("Properties", old_inputs.get(ALL_TAGS, {}))
@@ -318,14 +303,12 @@ def _update_tags(
 
     removed_keys = sorted(old_tags.keys() - new_tags.keys())
     if removed_keys:
-        untag = resource_type.tag_operations.untag
-        _call_tag_operation(resource_type, untag, resource, arn, removed_keys, aws=aws)
+        _call_tag_operation(resource, resource.type.tag_operations.untag, arn, removed_keys)
 
     changed_tags = {key: value for key, value in new_tags.items() if old_tags.get(key) != value}
     if changed_tags:
-        tag = resource_type.tag_operations.tag
-        api_tags = to_api(changed_tags, resource_type.fields["tags"].shape, "tags", {})
-        _call_tag_operation(resource_type, tag, resource, arn, api_tags, aws=aws)
+        api_tags = to_api(changed_tags, resource.type.fields["tags"].shape, "tags", {})
+        _call_tag_operation(resource, resource.type.tag_operations.tag, arn, api_tags)
 
 
 def _read_tags(

@@ -30,18 +30,6 @@ if TYPE_CHECKING:
     from emulator.deployer.aws import Aws, Response
 
 
-@dataclass(frozen=True)
-class Resource:
-    """An existing resource, with the parameters for operations on it."""
-
-    id: str
-    """The resource's ID in Pulumi."""
-    parameters: ApiStructure
-    """The inputs and any other parameters, by API name. Each operation gets those it accepts."""
-    changed_inputs: frozenset[str] = frozenset()
-    """The inputs except the tags that an update adds, removes or changes."""
-
-
 class InputOperations(NamedTuple):
     """The operations that set and remove a single input, for example a log group's retention."""
 
@@ -102,7 +90,7 @@ class ResourceType:
     id_parameter: str = ""
     """The response field that contains Pulumi's ID if AWS chooses the ID. The other operations have
     a parameter with the same name."""
-    read: str | Callable[[Resource, Aws], Response]
+    read: str | Callable[[Resource], Response]
     """Describes a resource."""
     response_field: str = ""
     """The response field that contains the description, or a list of descriptions. Empty if the
@@ -117,7 +105,7 @@ class ResourceType:
     outputs: ApiPaths = field(default_factory=dict)
     """The outputs that AWS decides, with their paths in the description."""
 
-    update: str | Callable[[Resource, Aws], object] = ""
+    update: str | Callable[[Resource], object] = ""
     """Sets all inputs except tags and `input_operations`. Empty if there are no other inputs."""
     input_operations: Mapping[str, InputOperations] = field(default_factory=dict)
     """The inputs that have their own operations. Those that `create` doesn't accept are set right
@@ -187,3 +175,26 @@ class ResourceType:
     def _load_model(self, operation: str) -> OperationModel:
         """Load botocore's model of an operation."""
         return load_service_model(self.service).operation_model(operation)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """An existing resource, with the parameters for operations on it."""
+
+    type: ResourceType
+    aws: Aws
+    id: str
+    """The resource's ID in Pulumi."""
+    parameters: ApiStructure
+    """The inputs and any other parameters, by API name. Each operation gets those it accepts."""
+    changed_inputs: frozenset[str] = frozenset()
+    """The inputs except the tags that an update adds, removes or changes."""
+
+    def call(self, operation: str, **other_parameters: object) -> Response:
+        """Call one of the service's operations for this resource.
+
+        Raises:
+            NotFoundError: the resource doesn't exist.
+            DeploymentError: the call fails for another reason, which the message explains.
+        """
+        return self.aws.call(self.type.service, operation, {**self.parameters, **other_parameters})

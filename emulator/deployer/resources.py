@@ -6,6 +6,7 @@ internal/service in hashicorp/terraform-provider-aws.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from emulator.deployer import calls
 from emulator.deployer.resource_type import InputOperations, ResourceType, TagOperations
@@ -206,7 +207,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         id_parameter="TopicArn",
         read="GetTopicAttributes",
         outputs={"arn": "TopicArn"},
-        update=calls.set_topic_attributes,
+        update=partial(calls.set_attributes, "SetTopicAttributes"),
         removal_values={"displayName": "", "kmsMasterKeyId": ""},
         replace_on_changes="name",
         delete="DeleteTopic",
@@ -240,7 +241,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         read="GetSubscriptionAttributes",
         drift_inputs={"filterPolicy": "{}"},
         outputs={"arn": "SubscriptionArn"},
-        update=calls.set_subscription_attributes,
+        update=partial(calls.set_attributes, "SetSubscriptionAttributes"),
         removal_values={"filterPolicy": "{}"},
         replace_on_changes="topic protocol endpoint",
         delete="Unsubscribe",
