@@ -1,7 +1,5 @@
 """The command `python -m emulator`, which runs the emulator until Ctrl-C."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import sys

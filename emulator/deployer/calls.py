@@ -1,18 +1,10 @@
 """Reads and updates the resources for which a single operation of the AWS API isn't enough."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, cast
 
+from emulator.deployer.aws import Response
 from emulator.deployer.errors import NotFoundError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from emulator.deployer.aws import Response
-    from emulator.deployer.resource_type import Resource
-    from emulator.deployer.translation import ApiStructure
+from emulator.deployer.resource_type import Resource
 
 
 def read_function(function: Resource) -> Response:
@@ -43,8 +35,7 @@ def update_function(function: Resource) -> None:
     if changed_code_inputs:
         # UpdateFunctionCode could publish a version itself, but PublishVersion also works if only
         # the configuration has changed.
-        code = cast("ApiStructure", function.parameters["Code"])
-        function.call("UpdateFunctionCode", **code, Publish=False)
+        function.call("UpdateFunctionCode", **function.parameters["Code"], Publish=False)
 
     if function.parameters["Publish"]:
         # The function's other parameters include a hash, which PublishVersion would check.
@@ -69,6 +60,5 @@ def read_permission(permission: Resource) -> Response:
 
 def set_attributes(operation: str, resource: Resource) -> None:
     """Set all attributes of an SNS resource. SNS accepts only one attribute per call."""
-    attributes = cast("Mapping[str, object]", resource.parameters.get("Attributes", {}))
-    for name, value in attributes.items():
+    for name, value in resource.parameters.get("Attributes", {}).items():
         resource.call(operation, AttributeName=name, AttributeValue=value)

@@ -1,20 +1,16 @@
 """Completes and validates the inputs of a resource, for Pulumi's `Check`."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from emulator.deployer.errors import DeploymentError
+from emulator.deployer.resource_type import ResourceType
 from emulator.deployer.translation import to_api
 from emulator.deployer.wire import ALL_TAGS, DEFAULTS, UNKNOWN, Properties, drop_internal
 from emulator.protocol.validation import find_errors
-
-if TYPE_CHECKING:
-    from emulator.deployer.resource_type import ResourceType
 
 
 class CheckedInputs(NamedTuple):
@@ -33,7 +29,7 @@ def check_inputs(
     *,
     logical_name: str,
     seed: bytes,
-    old_inputs: Mapping[str, object],
+    old_inputs: Mapping[str, Any],
 ) -> CheckedInputs:
     """Fill in the inputs that a program leaves out, and validate all inputs.
 
@@ -67,15 +63,14 @@ def _normalize_inputs(resource_type: ResourceType, declared: Mapping[str, object
 
 
 def _choose_name(
-    resource_type: ResourceType, logical_name: str, seed: bytes, old_inputs: Mapping[str, object]
+    resource_type: ResourceType, logical_name: str, seed: bytes, old_inputs: Mapping[str, Any]
 ) -> object:
     """Generate a physical name from the logical name and seven hex digits that depend on `seed`.
 
     If the resource already has a generated name, return that one because a new name would require
     a replacement.
     """
-    previously_filled_in = cast("list[str]", old_inputs.get(DEFAULTS, []))
-    if resource_type.name_input in previously_filled_in:
+    if resource_type.name_input in old_inputs.get(DEFAULTS, []):
         return old_inputs[resource_type.name_input]
     return f"{logical_name}-{hashlib.sha256(seed).hexdigest()[:7]}"
 

@@ -1,16 +1,11 @@
 """Compares the old and new inputs of a resource, for Pulumi's `Diff`."""
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple, cast
-
+from emulator.deployer.resource_type import ResourceType
 from emulator.deployer.translation import parse_document
 from emulator.deployer.wire import ALL_TAGS, DEFAULTS, is_archive
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from emulator.deployer.resource_type import ResourceType
 
 
 class InputDiff(NamedTuple):
@@ -25,7 +20,7 @@ class InputDiff(NamedTuple):
 
 
 def compare_inputs(
-    resource_type: ResourceType, old: Mapping[str, object], new: Mapping[str, object]
+    resource_type: ResourceType, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> InputDiff:
     """Compare the old and new inputs of a resource, both of which are results of a `Check`.
 
@@ -40,8 +35,7 @@ def compare_inputs(
     )
     replacing = changed & {*resource_type.replace_on_changes.split()}
 
-    filled_in = cast("list[str]", new.get(DEFAULTS, []))
-    has_fixed_name = resource_type.name_input not in ("", *filled_in)
+    has_fixed_name = resource_type.name_input not in ("", *new.get(DEFAULTS, []))
     return InputDiff(
         changed=changed,
         replacing=replacing,
@@ -50,7 +44,7 @@ def compare_inputs(
 
 
 def _is_unchanged(
-    resource_type: ResourceType, name: str, old: Mapping[str, object], new: Mapping[str, object]
+    resource_type: ResourceType, name: str, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> bool:
     """Return whether an input's old and new values are equal.
 
@@ -61,5 +55,5 @@ def _is_unchanged(
     if name in resource_type.json_inputs.split():
         return parse_document(old_value) == parse_document(new_value)
     if is_archive(old_value) and is_archive(new_value):
-        return old_value["hash"] == new_value["hash"]
+        return bool(old_value["hash"] == new_value["hash"])
     return old_value == new_value

@@ -1,15 +1,17 @@
 """Creates, reads, updates and deletes a resource with the API operations of its type."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple
 
 from emulator.deployer import models
+from emulator.deployer.aws import Aws, Response
 from emulator.deployer.diff import compare_inputs
 from emulator.deployer.errors import NotFoundError
-from emulator.deployer.resource_type import Resource
+from emulator.deployer.resource_type import Resource, ResourceType
 from emulator.deployer.translation import (
+    ApiStructure,
     find_value,
     from_api,
     merge,
@@ -19,15 +21,6 @@ from emulator.deployer.translation import (
     to_api,
 )
 from emulator.deployer.wire import ALL_TAGS, UNKNOWN, Properties, drop_internal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
-
-    from emulator.deployer.aws import Aws, Response
-    from emulator.deployer.resource_type import ResourceType
-    from emulator.deployer.translation import ApiStructure
-
 
 UNSET_VALUES: tuple[object, ...] = (None, "", [], {})
 """The values that services return for inputs that aren't set."""
@@ -197,14 +190,13 @@ def _translate_inputs(resource_type: ResourceType, inputs: Mapping[str, object])
     The values in the type's container are also added at the top level because some of them are
     parameters of the operations that read or delete a resource.
     """
-    nested_values: object = resource_type.fixed_parameters
+    parameters = resource_type.fixed_parameters
     for name, (path, shape) in resource_type.fields.items():
         if name in inputs and name != "tags":  # Tags have their own operations.
             value = to_api(inputs[name], shape, name, resource_type.api_paths)
-            nested_values = merge(nested_values, nest(path, value))
+            parameters = merge(parameters, nest(path, value))
 
-    parameters = cast("ApiStructure", nested_values)
-    container = cast("ApiStructure", find_value(parameters, resource_type.container_path) or {})
+    container = find_value(parameters, resource_type.container_path) or {}
     return {**container, **parameters}
 
 
@@ -257,14 +249,15 @@ def _read_description(resource: Resource) -> Response:
 
     description = resource.call(resource_type.read)
     if resource_type.response_field:
-        description = cast("Response", description[resource_type.response_field])
+        description = description[resource_type.response_field]
     if not isinstance(description, list):
         return description
 
     name_parameter = resource_type.name_parameter
     for listed_resource in description:
         if listed_resource[name_parameter] == resource.parameters[name_parameter]:
-            return cast("Response", nest(resource_type.container_path, listed_resource))
+            found: Response = nest(resource_type.container_path, listed_resource)
+            return found
     raise NotFoundError(resource.id)
 
 
@@ -298,8 +291,8 @@ def _call_tag_operation(
 def _update_tags(resource: Resource, old_inputs: Properties, outputs: Properties) -> None:
     """Remove the tags that are no longer declared, and set those that are new or have changed."""
     arn = outputs["arn"]
-    old_tags = cast("Properties", old_inputs.get(ALL_TAGS, {}))
-    new_tags = cast("Properties", outputs[ALL_TAGS])
+    old_tags = old_inputs.get(ALL_TAGS, {})
+    new_tags = outputs[ALL_TAGS]
 
     removed_keys = sorted(old_tags.keys() - new_tags.keys())
     if removed_keys:
@@ -330,7 +323,7 @@ def _read_tags(
     if "tags" not in declared:
         return {ALL_TAGS: all_tags}
 
-    default_keys = default_tags.keys() - cast("Properties", declared["tags"]).keys()
+    default_keys = default_tags.keys() - declared["tags"].keys()
     own_tags = {key: value for key, value in all_tags.items() if key not in default_keys}
     return {ALL_TAGS: all_tags, "tags": own_tags}
 

@@ -3,24 +3,18 @@
 Pulumi's SDK calls the *resource monitor*, a part of the engine, while a program runs.
 """
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]  # brings no types
+from google.protobuf.struct_pb2 import Struct  # type: ignore[import-untyped]  # no types
 from pulumi.runtime.proto import engine_pb2, provider_pb2
 from pulumi.runtime.proto import resource_pb2 as pb
 
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.service import UNSUPPORTED, Provider
 from emulator.deployer.wire import from_struct, to_struct
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from google.protobuf.struct_pb2 import Struct  # type: ignore[import-untyped]  # no types
 
 logger = logging.getLogger(__name__)
 

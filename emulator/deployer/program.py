@@ -1,15 +1,15 @@
 """Deploys a Pulumi program to the emulator in this process, without Pulumi's engine."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import contextvars
 import functools
 import logging
 import runpy
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from pulumi.runtime import Settings, configure, set_all_config
 from pulumi.runtime import stack as pulumi_stack
@@ -17,10 +17,6 @@ from pulumi.runtime import stack as pulumi_stack
 from emulator.deployer.aws import fetch_health
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.monitor import DeployedResource, Monitor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 

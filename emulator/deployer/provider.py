@@ -4,24 +4,19 @@ The engine starts `plugin/pulumi-resource-aws`, which prints the port that it li
 mustn't print anything after that, because the engine would show it to users.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING
 
 import grpc  # type: ignore[import-untyped]  # brings no types
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.service import Provider
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PARENT_CHECK_SECONDS = 1.0
 """How often the plugin checks that the engine is still running."""

@@ -1,16 +1,11 @@
 """Reads the AWS provider's settings and rejects those that the emulator doesn't support."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from emulator.deployer.errors import DeploymentError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 KNOWN_SETTINGS = {
     *("region", "allowedAccountIds", "defaultTags"),

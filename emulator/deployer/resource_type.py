@@ -13,21 +13,16 @@ outputs AWS decides (`Computed`) and which values are the defaults:
 https://github.com/hashicorp/terraform-provider-aws/tree/main/internal/service
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
+from botocore.model import OperationModel, Shape
+
+from emulator.deployer.aws import Aws, Response
 from emulator.deployer.translation import ApiField, ApiPaths, ApiStructure, find_field
 from emulator.protocol.service_models import load_service_model
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from botocore.model import OperationModel, Shape
-
-    from emulator.deployer.aws import Aws, Response
 
 
 class InputOperations(NamedTuple):
@@ -90,7 +85,7 @@ class ResourceType:
     id_parameter: str = ""
     """The response field that contains Pulumi's ID if AWS chooses the ID. The other operations have
     a parameter with the same name."""
-    read: str | Callable[[Resource], Response]
+    read: str | Callable[["Resource"], Response]
     """Describes a resource."""
     response_field: str = ""
     """The response field that contains the description, or a list of descriptions. Empty if the
@@ -105,7 +100,7 @@ class ResourceType:
     outputs: ApiPaths = field(default_factory=dict)
     """The outputs that AWS decides, with their paths in the description."""
 
-    update: str | Callable[[Resource], object] = ""
+    update: str | Callable[["Resource"], object] = ""
     """Sets all inputs except tags and `input_operations`. Empty if there are no other inputs."""
     input_operations: Mapping[str, InputOperations] = field(default_factory=dict)
     """The inputs that have their own operations. Those that `create` doesn't accept are set right

@@ -5,10 +5,8 @@ plugin/provider_plugin.go. This provider doesn't announce that it accepts secret
 sends their plain values and marks the values in responses as secret itself.
 """
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from google.protobuf.empty_pb2 import Empty  # type: ignore[import-untyped]  # brings no types
 from pulumi.runtime.proto import plugin_pb2
@@ -20,13 +18,9 @@ from emulator.deployer.check import check_inputs
 from emulator.deployer.diff import compare_inputs
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.provider_settings import check_settings, find_endpoint, read_default_tags
+from emulator.deployer.resource_type import ResourceType
 from emulator.deployer.resources import RESOURCE_TYPES
 from emulator.deployer.wire import from_struct, to_struct
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from emulator.deployer.resource_type import ResourceType
 
 VERSION = version("pulumi-aws")
 """The version of the real provider, which this provider replaces."""

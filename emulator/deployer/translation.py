@@ -3,20 +3,19 @@
 Names and types come from botocore's models.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
+
+from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.wire import Properties, build_zip, is_archive
 from emulator.protocol.service_models import list_members
 
-if TYPE_CHECKING:
-    from botocore.model import ListShape, MapShape, Shape
-
-ApiStructure: TypeAlias = dict[str, object]
+ApiValue: TypeAlias = Any
+"""A value in a request or a response."""
+ApiStructure: TypeAlias = dict[str, Any]
 """A request, or a structure inside one, with the field names of the AWS API."""
 ApiPaths: TypeAlias = Mapping[str, str]
 """Input path -> API path. An input path is complete, for example `target.input`, but an API path is
@@ -66,7 +65,7 @@ def _find_member(parent: Shape, name: str) -> str | None:
     return None
 
 
-def nest(api_path: str, value: object) -> object:
+def nest(api_path: str, value: ApiValue) -> ApiValue:
     """Wrap a value in structures and lists: for `a.0.b`, 1 becomes `{"a": [{"b": 1}]}`."""
     for step in reversed(_split_path(api_path)):
         value = _nest_once(step, value)
@@ -80,7 +79,7 @@ def _nest_once(step: str, value: object) -> object:
     return {step: value}
 
 
-def merge(first: object, second: object) -> object:
+def merge(first: ApiValue, second: ApiValue) -> ApiValue:
     """Merge two nested structures that don't have values at the same path.
 
     Two lists have exactly one item each, and these items are merged.
@@ -88,8 +87,8 @@ def merge(first: object, second: object) -> object:
     if isinstance(first, list) and isinstance(second, list):
         return [merge(first[0], second[0])]
 
-    merged = dict(cast("ApiStructure", first))
-    for name, value in cast("ApiStructure", second).items():
+    merged = dict(first)
+    for name, value in second.items():
         if name in merged:
             merged[name] = merge(merged[name], value)
         else:
@@ -97,7 +96,7 @@ def merge(first: object, second: object) -> object:
     return merged
 
 
-def to_api(value: object, shape: Shape, input_path: str, api_paths: ApiPaths) -> object:
+def to_api(value: object, shape: Shape, input_path: str, api_paths: ApiPaths) -> ApiValue:
     """Translate an input's value into the form that the API expects.
 
     An archive becomes a zip file. What doesn't fit the shape stays as it is, either because it's
@@ -109,14 +108,15 @@ def to_api(value: object, shape: Shape, input_path: str, api_paths: ApiPaths) ->
     """
     if is_archive(value):
         return {"ZipFile": build_zip(value, input_path)}
-    if shape.type_name == "list":
-        return _list_to_api(value, cast("ListShape", shape).member, input_path, api_paths)
+    if isinstance(shape, ListShape):
+        return _list_to_api(value, shape.member, input_path, api_paths)
 
-    if isinstance(value, Mapping) and shape.type_name == "structure":
+    if isinstance(value, Mapping) and isinstance(shape, StructureShape):
         return _structure_to_api(value, shape, input_path, api_paths)
-    if isinstance(value, Mapping) and shape.type_name == "map":
-        item_shape = cast("MapShape", shape).value
-        return {key: to_api(item, item_shape, input_path, api_paths) for key, item in value.items()}
+    if isinstance(value, Mapping) and isinstance(shape, MapShape):
+        return {
+            key: to_api(item, shape.value, input_path, api_paths) for key, item in value.items()
+        }
 
     if shape.type_name == "string" and not isinstance(value, str):
         return json.dumps(value)
@@ -125,9 +125,9 @@ def to_api(value: object, shape: Shape, input_path: str, api_paths: ApiPaths) ->
 
 def _structure_to_api(
     block: Mapping[str, object], shape: Shape, block_path: str, api_paths: ApiPaths
-) -> object:
+) -> ApiStructure:
     """Translate a block of inputs. Several inputs may end up in the same nested structure."""
-    structure: object = {}
+    structure: ApiStructure = {}
     for name, value in block.items():
         input_path = f"{block_path}.{name}"
         field = _require_field(shape, input_path, api_paths)
@@ -136,13 +136,15 @@ def _structure_to_api(
     return structure
 
 
-def _list_to_api(value: object, item_shape: Shape, input_path: str, api_paths: ApiPaths) -> object:
+def _list_to_api(
+    value: object, item_shape: Shape, input_path: str, api_paths: ApiPaths
+) -> ApiValue:
     """Translate the items of a list.
 
     If the API expects a list of key-value pairs, for example tags, the input is a mapping.
     """
     pair_names = _find_pair_names(item_shape)
-    if pair_names is not None and isinstance(value, Mapping):
+    if pair_names and isinstance(value, Mapping):
         key_name, value_name = pair_names
         value = [{key_name: key, value_name: item} for key, item in value.items()]
 
@@ -154,7 +156,7 @@ def _list_to_api(value: object, item_shape: Shape, input_path: str, api_paths: A
 # From the API to Pulumi
 
 
-def find_value(value: object, api_path: str) -> object | None:
+def find_value(value: ApiValue, api_path: str) -> ApiValue:
     """Return the value at an API path in a request or response, or None if it isn't set."""
     for step in _split_path(api_path):
         if isinstance(value, list) and value:
@@ -203,12 +205,13 @@ def _structure_from_api(
     return block
 
 
-def tags_from_api(tags: object, shape: Shape) -> Properties:
+def tags_from_api(tags: ApiValue, shape: Shape) -> Properties:
     """Turn the tags in a response into a mapping, which is a list of pairs in some services."""
-    if not isinstance(tags, list):
-        return cast("Properties", tags or {})
-    key_name, value_name = _find_pair_names(cast("ListShape", shape).member) or []
-    return {tag[key_name]: tag[value_name] for tag in tags}
+    if not isinstance(shape, ListShape):
+        return tags or {}
+
+    key_name, value_name = _find_pair_names(shape.member)
+    return {tag[key_name]: tag[value_name] for tag in tags or []}
 
 
 def satisfies(current: object, requested: object) -> bool:
@@ -245,25 +248,22 @@ def _split_path(api_path: str) -> list[str]:
 
 def _follow_step(shape: Shape, step: str) -> Shape:
     """Return the shape that one step of an API path leads to."""
-    if shape.type_name == "list":
-        return cast("ListShape", shape).member
-    if shape.type_name == "map":
-        return cast("MapShape", shape).value
+    if isinstance(shape, ListShape):
+        return shape.member
+    if isinstance(shape, MapShape):
+        return shape.value
     return list_members(shape)[step]
 
 
-def _find_pair_names(shape: Shape) -> list[str] | None:
+def _find_pair_names(shape: Shape) -> list[str]:
     """Return the two field names of a key-value pair, for example `Key` and `Value`.
 
-    Return None if the shape isn't a key-value pair.
+    If the shape isn't a key-value pair, return an empty list.
     """
-    if shape.type_name != "structure":
-        return None
-
     names = list(list_members(shape))
     if [name.casefold() for name in names] in (["key", "value"], ["name", "value"]):
         return names
-    return None
+    return []
 
 
 def _require_field(parent: Shape, input_path: str, api_paths: ApiPaths) -> ApiField:

@@ -4,13 +4,11 @@ Values that don't exist in JSON, such as secrets and archives, are represented b
 special key, the *signature*.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias, TypeGuard, cast
+from typing import Any, TypeAlias, TypeGuard
 
 from google.protobuf import (  # type: ignore[import-untyped]  # protobuf brings no types
     json_format,
@@ -30,7 +28,8 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 NOT_SUPPORTED = "is not supported, only a zip file, or an AssetArchive of files and texts"
 
-Properties: TypeAlias = dict[str, object]
+JsonValue: TypeAlias = Any
+Properties: TypeAlias = dict[str, Any]
 """A resource's inputs or outputs, by their names in Pulumi. Each value is a JSON value or UNKNOWN.
 An archive is a mapping with a signature, a hash and assets."""
 
@@ -44,7 +43,8 @@ ALL_TAGS = "tagsAll"
 
 def from_struct(struct: struct_pb2.Struct) -> Properties:
     """Convert a struct to properties, without null values and with secrets as plain values."""
-    return cast("Properties", _from_wire(json_format.MessageToDict(struct)))
+    properties: Properties = _from_wire(json_format.MessageToDict(struct))
+    return properties
 
 
 def to_struct(properties: Mapping[str, object]) -> struct_pb2.Struct:
@@ -59,12 +59,12 @@ def drop_internal(inputs: Mapping[str, object]) -> Properties:
     return {name: value for name, value in inputs.items() if not name.startswith("__")}
 
 
-def is_archive(value: object) -> TypeGuard[Mapping[str, object]]:
+def is_archive(value: object) -> TypeGuard[Mapping[str, Any]]:
     """Return whether a value is an archive, with or without its content."""
     return isinstance(value, Mapping) and value.get(SIGNATURE) == ARCHIVE
 
 
-def build_zip(archive: Mapping[str, object], input_path: str) -> bytes:
+def build_zip(archive: Mapping[str, Any], input_path: str) -> bytes:
     """Build a zip file from an archive. Error messages start with `input_path`.
 
     If a FileArchive is already a zip file, return its content. Pulumi does the same, see
@@ -83,7 +83,7 @@ def build_zip(archive: Mapping[str, object], input_path: str) -> bytes:
     return buffer.getvalue()
 
 
-def _read_files(archive: Mapping[str, object], input_path: str) -> dict[str, bytes]:
+def _read_files(archive: Mapping[str, Any], input_path: str) -> dict[str, bytes]:
     """Map the paths in an AssetArchive to the contents of the files, including nested archives.
 
     An archive from the stack's state has no files, because the engine doesn't store their contents.
@@ -92,8 +92,7 @@ def _read_files(archive: Mapping[str, object], input_path: str) -> dict[str, byt
         raise DeploymentError(f"{input_path}: {NOT_SUPPORTED}")
 
     files: dict[str, bytes] = {}
-    assets = cast("Mapping[str, Mapping[str, str]]", archive.get("assets", {}))
-    for name, asset in assets.items():
+    for name, asset in archive.get("assets", {}).items():
         asset_path = f"{input_path}[{name}]"
         if asset[SIGNATURE] == ARCHIVE:
             for inner_name, content in _read_files(asset, asset_path).items():
@@ -113,7 +112,7 @@ def _read_asset(asset: Mapping[str, str], input_path: str) -> bytes:
     raise DeploymentError(f"{input_path}: {NOT_SUPPORTED}")
 
 
-def _from_wire(value: object) -> object:
+def _from_wire(value: JsonValue) -> JsonValue:
     """Clean up a decoded JSON value: unwrap secrets, drop nulls and turn whole floats into ints.
 
     All numbers in Protobuf structs are floats.
