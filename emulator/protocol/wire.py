@@ -16,13 +16,6 @@ from urllib3 import HTTPResponse
 from emulator.protocol.errors import ApiError, NoResponse
 from emulator.protocol.service_models import load_service_model
 
-CONTENT_TYPES = {
-    "personalize": "application/x-amz-json-1.1",
-    "personalize-runtime": "application/json",
-    "personalize-events": "application/json",
-    "stepfunctions": "application/x-amz-json-1.0",
-}
-
 
 class Response(NamedTuple):
     """An HTTP response."""
@@ -41,28 +34,30 @@ def respond(
         NoResponse: the server must close the connection without a response.
     """
     try:
-        return _build_response(service_name, 200, perform(_parse_body(body)))
+        return _build_response(200, perform(_parse_body(body)))
     except ApiError as error:
-        status = _find_status(service_name, error)
-        fields = {"__type": error.code, "message": error.message}
-        response = _build_response(service_name, status, fields)
-
-        # Clients of REST JSON services take the error code from this header, and clients of AWS
-        # JSON services take it from the body.
-        response.headers["x-amzn-ErrorType"] = error.code
-        return response
+        return build_error(error, _find_status(service_name, error))
 
 
-def _build_response(service_name: str, status: int, fields: Mapping[str, object]) -> Response:
+def build_error(error: ApiError, status: int) -> Response:
+    """Build the HTTP response for an error."""
+    response = _build_response(status, {"__type": error.code, "message": error.message})
+    # Clients of REST JSON services take the error code from this header, and clients of AWS JSON
+    # services take it from the body.
+    response.headers["x-amzn-ErrorType"] = error.code
+    return response
+
+
+def _build_response(status: int, fields: Mapping[str, object]) -> Response:
     """Build the HTTP response with the fields of an operation's response as JSON."""
     # In both protocols, a time is a Unix timestamp, rounded to milliseconds.
     body = json.dumps(fields, default=lambda time: round(time.timestamp(), 3)).encode()
     headers = {
-        "Content-Type": CONTENT_TYPES[service_name],
+        # AWS JSON services append a version, but no client looks at it.
+        "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         "x-amzn-RequestId": str(uuid4()),
     }
-
     return Response(status, headers, body)
 
 

@@ -1,6 +1,5 @@
-"""HTTP helpers: decode request headers, build error responses, and filter response headers."""
+"""HTTP helpers: decode request headers and filter response headers."""
 
-import json
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -18,12 +17,6 @@ NO_RESPONSE: Response = 0, {}, b""
 def decode_headers(scope: HTTPScope) -> list[tuple[str, str]]:
     """Decode a request's headers, which are bytes in ASGI."""
     return [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
-
-
-def build_error(code: str, message: str, status: int = 400) -> Response:
-    """Build an error response like that of an AWS service with a JSON protocol."""
-    headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-errortype": code}
-    return status, headers, json.dumps({"__type": code, "message": message}).encode()
 
 
 def filter_responses(send: ASGISendCallable) -> ASGISendCallable:

@@ -9,6 +9,7 @@ a public interface, so any release may change it. In that case, the emulator doe
 test of the affected service fails.
 """
 
+import asyncio
 import functools
 import json
 from collections.abc import Callable
@@ -16,8 +17,8 @@ from typing import Any, NamedTuple
 
 from ministack import app
 
+from emulator.protocol import wire
 from emulator.protocol.errors import ApiError
-from emulator.server import http
 from emulator.server.http import Response
 
 Guard = Callable[["Call"], Response | None]
@@ -61,12 +62,24 @@ def guard(service: str) -> Callable[[Guard], Guard]:
             try:
                 return function(Call(*call)) or await handler(*call)
             except ApiError as error:
-                return http.build_error(error.code, error.message, error.status)
+                return wire.build_error(error, error.status)
 
         SERVICE_HANDLERS[service] = guarded_handler
         return function
 
     return decorate
+
+
+def handle(service: str, respond: Callable[[Call], Response]) -> None:
+    """Make a function respond to all calls to a service, instead of MiniStack's handler.
+
+    The function runs in a thread because it may call other services of this process.
+    """
+
+    async def handler(*call: Any) -> Response:  # noqa: ANN401  # the fields of a Call
+        return await asyncio.to_thread(respond, Call(*call))
+
+    SERVICE_HANDLERS[service] = handler
 
 
 def replace(owner: object, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

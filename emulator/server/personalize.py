@@ -7,10 +7,9 @@ The caller's policies must allow the action on each resource. If a request conta
 caller also needs iam:PassRole for that role, and the role must trust Personalize.
 """
 
-import asyncio
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region
@@ -41,28 +40,24 @@ class Operation(NamedTuple):
 
 def mount(personalize: Personalize) -> None:
     """Make `personalize` handle all requests that are signed for Personalize."""
-
-    async def respond(*fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
-        return await _respond(personalize, ministack.Call(*fields))
-
     # MiniStack recognizes all other requests to Personalize by their signature. A pattern for their
     # paths could also match requests to S3.
     router.SERVICE_PATTERNS["personalize"] = {"target_prefixes": [TARGET_PREFIX]}
-    ministack.SERVICE_HANDLERS["personalize"] = respond
+    ministack.handle("personalize", functools.partial(_respond, personalize))
 
 
-async def _respond(personalize: Personalize, call: ministack.Call) -> http.Response:
-    """Perform a call in a thread because it may wait for S3, which runs in this process, too."""
+def _respond(personalize: Personalize, call: ministack.Call) -> http.Response:
+    """Perform a call that MiniStack has authenticated."""
     operation = find_operation(call.headers, call.path)
     if operation is None:
         message = f"{call.path} is not supported by this emulator of Personalize"
-        return http.build_error("UnknownOperationException", message)
+        return wire.build_error(ApiError("UnknownOperationException", message), 400)
 
     access_key = router.extract_access_key_id(call.headers, call.query)
     caller = Caller(get_account_id(), get_region(), iam.find_caller_arn(access_key), access_key)
     perform = functools.partial(personalize.call, operation.name, caller=caller)
     try:
-        return await asyncio.to_thread(wire.respond, perform, operation.service, call.body)
+        return wire.respond(perform, operation.service, call.body)
     except NoResponse:
         return http.NO_RESPONSE
 

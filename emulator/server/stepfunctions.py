@@ -8,7 +8,6 @@ The API and the interpreter are in `emulator/states`. They leave the clock, the 
 function calls to a *host*, which this module implements.
 """
 
-import asyncio
 import datetime as dt
 import json
 import random
@@ -55,11 +54,10 @@ class StepFunctions:
 
     def mount(self) -> None:
         """Make this object MiniStack's handler for Step Functions."""
-        ministack.SERVICE_HANDLERS["states"] = self._respond
+        ministack.handle("states", self._respond)
 
-    async def _respond(self, *fields: Any) -> http.Response:  # noqa: ANN401  # the fields of a Call
+    def _respond(self, call: ministack.Call) -> http.Response:
         """Respond to a call that MiniStack has already authorized."""
-        call = ministack.Call(*fields)
         region = get_region()
         scope = f"{region}:{get_account_id()}"
 
@@ -68,7 +66,7 @@ class StepFunctions:
                 _check_execution_role(request, region, scope)
             return self._service.call(call.operation, request, scope)
 
-        return await asyncio.to_thread(respond, perform, "stepfunctions", call.body)
+        return respond(perform, "stepfunctions", call.body)
 
     # The methods of a host
 

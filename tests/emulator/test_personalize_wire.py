@@ -33,7 +33,7 @@ def test_a_response_is_json_with_times_in_seconds(world):
     status, headers, body = response_to(world, "ListDatasetGroups")
     (group,) = json.loads(body)["datasetGroups"]
 
-    assert (status, headers["Content-Type"]) == (200, "application/x-amz-json-1.1")
+    assert (status, headers["Content-Type"]) == (200, "application/json")
     assert int(headers["Content-Length"]) == len(body)
     assert group["creationDateTime"] == created.timestamp()
 
