@@ -68,15 +68,8 @@ def _find_member(parent: Shape, name: str) -> str | None:
 def nest(api_path: str, value: ApiValue) -> ApiValue:
     """Wrap a value in structures and lists: for `a.0.b`, 1 becomes `{"a": [{"b": 1}]}`."""
     for step in reversed(_split_path(api_path)):
-        value = _nest_once(step, value)
+        value = [value] if step == "0" else {step: value}
     return value
-
-
-def _nest_once(step: str, value: object) -> object:
-    """Wrap a value in a list if the step is `0`, and otherwise in a structure."""
-    if step == "0":
-        return [value]
-    return {step: value}
 
 
 def merge(first: ApiValue, second: ApiValue) -> ApiValue:

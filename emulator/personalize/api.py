@@ -171,15 +171,21 @@ class Personalize:
         fault.raise_before_operation()
 
         validate_request(operation_name, request)
-        operation = _find_operation(operation_name)
+        if operation_name not in OPERATIONS:
+            message = f"{operation_name} is not supported by this emulator of Personalize."
+            raise ApiError("UnknownOperationException", message)
+
         store = self._advance_store(caller)
-        self._check_permissions(operation_name, request, caller, store)
+        permissions = list_required_permissions(operation_name, request, store)
+        for action, resource_arns in permissions.items():
+            self._authorize(caller, action, resource_arns)
 
         # A stale response shows the past, but only a read can be stale.
         if operation_name.startswith(("Describe", "List")):
             store.now -= timedelta(seconds=fault.stale_seconds)
 
-        response = fault.change_response(_build_response(operation(store, request)))
+        result = OPERATIONS[operation_name](store, request)
+        response = fault.change_response(_build_response(result))
         fault.raise_after_operation()
         return response
 
@@ -215,22 +221,6 @@ class Personalize:
         store = self._stores[key]
         store.advance(max(self._clock(), store.now))
         return store
-
-    def _check_permissions(
-        self, operation_name: str, request: Request, caller: Caller, store: Store
-    ) -> None:
-        """Reject a call if the caller lacks any of the permissions that it needs."""
-        permissions = list_required_permissions(operation_name, request, store)
-        for action, resources in permissions.items():
-            self._authorize(caller, action, resources)
-
-
-def _find_operation(name: str) -> Operation:
-    """Find the implementation of an operation, or reject one that the emulator doesn't have."""
-    if name not in OPERATIONS:
-        message = f"{name} is not supported by this emulator of Personalize."
-        raise ApiError("UnknownOperationException", message)
-    return OPERATIONS[name]
 
 
 def _build_response(result: Resource | Response | None) -> Response:

@@ -123,7 +123,7 @@ def find_updatable(store: Store, resource_class: type[UpdatableT], arn: str) -> 
     status = resource.status(store.now)
     if status not in ("ACTIVE", "CREATE FAILED"):
         raise in_use(f"Resource {resource.arn} cannot be updated, its status is {status}")
-    if resource.is_updating(store.now):
+    if any(not update.timeline.has_ended(store.now) for update in resource.updates):
         raise in_use(f"Resource {resource.arn} is being updated")
 
     return resource

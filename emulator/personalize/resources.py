@@ -129,10 +129,6 @@ class Updatable(Resource):
 
         return settings
 
-    def is_updating(self, time: datetime) -> bool:
-        """Return True if an update is PENDING or IN_PROGRESS at a given time."""
-        return any(not update.timeline.has_ended(time) for update in self.updates)
-
     def fields_at(self, time: datetime) -> dict[str, object]:
         """Return all fields at a given time, including the newest update that's visible by then."""
         fields = {**super().fields_at(time), **self.settings_at(time)}

@@ -1,7 +1,6 @@
 """The operations of the service `personalize-runtime`, which ask a campaign for results."""
 
 from itertools import islice
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from emulator.personalize.errors import invalid_input
@@ -9,9 +8,6 @@ from emulator.personalize.filters import filter_scores, find_active_filter
 from emulator.personalize.operation_models import RESULT_FIELDS
 from emulator.personalize.resources import Campaign, SolutionVersion
 from emulator.personalize.store import Request, Response, Store, Switches
-
-if TYPE_CHECKING:
-    from emulator.personalize.training import Model
 
 DEFAULT_RESULTS = 25
 """The default of numResults according to the API reference."""
@@ -100,11 +96,7 @@ def compute_scores(
             # For this type of recipe, the user is optional (guide, "Choosing a recipe").
             return model.recommend_to_user("")
 
-    return _recommend_to_user(model, _require_field(request, "userId"), switches)
-
-
-def _recommend_to_user(model: "Model", user_id: str, switches: Switches) -> dict[str, float]:
-    """Recommend items to a user. An unknown user gets what `unknown_user` says."""
+    user_id = _require_field(request, "userId")
     if user_id not in model.histories and switches.unknown_user == "nothing":
         return {}
     return model.recommend_to_user(user_id)

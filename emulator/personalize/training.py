@@ -132,7 +132,9 @@ def train(data: Table, recipe: Recipe, *, only_popularity: bool = False) -> Mode
     """Train and evaluate a model. It isn't random, so the same data gives the same model."""
     items = sorted(set(data.column(recipe.item_column)))
     if recipe.dataset_type == "ITEMS":
-        return _train_on_items(items)
+        # Without interactions, all items are equally similar. There's nothing to predict either, so
+        # coverage is the only metric.
+        return Model(items, {}, np.ones(len(items)), metrics={"coverage": 1})
 
     histories = _list_histories(data, recipe.item_column, items)
     held_out_users = _choose_held_out_users(histories)
@@ -143,14 +145,6 @@ def train(data: Table, recipe: Recipe, *, only_popularity: bool = False) -> Mode
 
     metrics = evaluate(model, [histories[user] for user in held_out_users])
     return replace(model, metrics=metrics)
-
-
-def _train_on_items(items: Sequence[str]) -> Model:
-    """Build a model without interactions, which finds all items equally similar.
-
-    Without interactions, there's nothing to predict either, so coverage is the only metric.
-    """
-    return Model(items, {}, np.ones(len(items)), metrics={"coverage": 1})
 
 
 def _count_interactions(histories: Mapping[str, History], item_count: int) -> Scores:

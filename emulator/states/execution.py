@@ -214,7 +214,7 @@ class Execution:
         self.end("FAILED", previous_event_id, error="States.Runtime", cause=message)
 
     def _watch_timeout(self) -> None:
-        """Wait until the execution ends, or end it when its timeout is over."""
+        """Wait until the execution ends, or end it as TIMED_OUT when its timeout is over."""
         timeout = self.definition.get("TimeoutSeconds", MAX_SECONDS)
         if not self.ended.wait(min(timeout, MAX_SECONDS)):
             self.time_out()

@@ -91,7 +91,8 @@ def _run_state(
     branch.add_event(f"{state_type}StateEntered", name=name, input=execution.serialize(document))
     entered_event_id = branch.last_event_id
 
-    state_input = _build_state_input(execution, name, document, context)
+    state_context = {"EnteredTime": _format_time(execution.now()), "Name": name}
+    state_input = StateInput(document, {**context, "State": state_context})
     try:
         transition = _run_with_retries(branch, state, state_input)
     except RuntimeFailed as failure:
@@ -101,14 +102,6 @@ def _run_state(
     execution.check_size(output, name)
     branch.add_event(f"{state_type}StateExited", name=name, output=execution.serialize(output))
     return transition
-
-
-def _build_state_input(
-    execution: Execution, name: str, document: Json, context: JsonObject
-) -> StateInput:
-    """Combine a state's input with the context object, to which it adds the state's own fields."""
-    state_context = {"EnteredTime": _format_time(execution.now()), "Name": name}
-    return StateInput(document, {**context, "State": state_context})
 
 
 def _add_state_to_cause(failure: RuntimeFailed, name: str, entered_event_id: int) -> StateFailed:

@@ -190,11 +190,6 @@ def _build_integer_check(minimum: int) -> ValueCheck:
     return expected, lambda value: type(value) is int and value >= minimum
 
 
-def _is_path(value: Json) -> bool:
-    """Return True if a path is supported, and raise ValueError otherwise."""
-    return parse_path(str(value)) is not None
-
-
 def _is_result_path(value: Json) -> bool:
     """Return whether `write_path` supports a ResultPath."""
     if value is None:
@@ -220,7 +215,10 @@ def _are_error_names(value: Json) -> bool:
 
 
 STRING: ValueCheck = ("a text", lambda value: isinstance(value, str))
-PATH: ValueCheck = ("a path of names, indexes and [*] like $.plan.jobs[0]", _is_path)
+PATH: ValueCheck = (
+    "a path of names, indexes and [*] like $.plan.jobs[0]",
+    lambda value: parse_path(str(value)) is not None,
+)
 TEMPLATE: ValueCheck = (
     "a template of paths like $.plan.jobs[0] and States.ArrayContains(path, 'text')",
     _is_template,

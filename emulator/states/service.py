@@ -117,7 +117,7 @@ class StepFunctions:
         name = request.fields["name"]
         arn = f"arn:aws:states:{request.scope}:stateMachine:{name}"
         settings = _read_settings(request)
-        tags = _read_tags(request.fields.get("tags", ()))
+        tags = {tag["key"]: tag["value"] for tag in request.fields.get("tags", ())}
 
         new_state_machine = StateMachine(name, arn, settings, self._host.now(), tags)
         state_machine = self._state_machines.setdefault(arn, new_state_machine)
@@ -174,7 +174,8 @@ class StepFunctions:
     def tag_resource(self, request: Request) -> Fields:
         """Add tags to a state machine, replacing those that have the same keys."""
         state_machine = self._find_state_machine(request.fields["resourceArn"])
-        state_machine.tags.update(_read_tags(request.fields["tags"]))
+        for tag in request.fields["tags"]:
+            state_machine.tags[tag["key"]] = tag["value"]
         return {}
 
     def untag_resource(self, request: Request) -> Fields:
@@ -242,7 +243,8 @@ class StepFunctions:
         if status is not None:
             summaries = [summary for summary in summaries if summary["status"] == status]
 
-        summaries.sort(key=_get_last_change, reverse=True)
+        # Sort by the end of an execution or, if it's still running, by its start.
+        summaries.sort(key=lambda it: it.get("stopDate") or it["startDate"], reverse=True)
         return _paginate("executions", summaries, "executionArn", request)
 
     def get_execution_history(self, request: Request) -> Fields:
@@ -292,10 +294,6 @@ def _check_execution_input(text: str) -> None:
         raise ApiError("InvalidExecutionInput", message) from None
 
 
-def _read_tags(tags: Sequence[Fields]) -> dict[str, str]:
-    return {tag["key"]: tag["value"] for tag in tags}
-
-
 def _read_settings(request: Request) -> Fields:
     """Return the settings in a request, after checking the definition.
 
@@ -324,12 +322,6 @@ def _summarize(execution: Execution, as_of: datetime) -> Fields:
             summary["status"] = execution.status
             summary["stopDate"] = execution.stop_date
     return summary
-
-
-def _get_last_change(summary: Fields) -> datetime:
-    """Return when an execution ended or, if it's still running, when it started."""
-    time: datetime = summary.get("stopDate") or summary["startDate"]
-    return time
 
 
 def _paginate(

@@ -244,7 +244,8 @@ def _invoke_function(
         StateFailed: the function doesn't exist, fails, or sleeps beyond its timeout.
     """
     name = _parse_function_name(function_arn)
-    request_id = _create_request_id(clock)
+    # The IDs are the same in each test run.
+    request_id = str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
     if name not in state_machine.functions:
         message = f"Function not found: {function_arn}"
         raise build_invoke_failure("ResourceNotFoundException", message, 404, "-")
@@ -260,11 +261,6 @@ def _invoke_function(
         raise _build_simulated_failure(failure, request_id) from None
     except Exception as error:
         raise _build_handler_failure(error, request_id) from error
-
-
-def _create_request_id(clock: VirtualClock) -> str:
-    """Create a request ID in Lambda's format. In each test run, the IDs are the same."""
-    return str(uuid.UUID(int=clock.random.getrandbits(128), version=4))
 
 
 def _call_handler(handler: Handler, payload: str) -> object:

@@ -123,16 +123,11 @@ class VirtualClock:
 
         if waiters is not None and task in waiters:
             waiters.remove(task)
-        if task is self._owner:
-            self._raise_error()
-        return task.was_woken
-
-    def _raise_error(self) -> None:
-        """Raise the exception that was stored for the owner, if any, and forget it."""
-        error = self._error
-        self._error = None
-        if error is not None:
+        if task is self._owner and self._error is not None:
+            error = self._error
+            self._error = None
             raise error
+        return task.was_woken
 
     def wake_all(self, waiters: deque[Task]) -> None:
         """Wake all tasks in a queue in order and empty the queue."""
