@@ -16,9 +16,7 @@ https://github.com/hashicorp/terraform-provider-aws/tree/main/internal/service
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, cast
-
-from botocore.model import OperationModel, Shape
+from typing import NamedTuple
 
 from emulator.deployer.aws import Aws, Response
 from emulator.deployer.translation import ApiField, ApiPaths, ApiStructure, find_field
@@ -65,7 +63,7 @@ class ResourceType:
     """The API paths of inputs whose names in the API differ by more than capitalization. The key of
     an input inside a block contains a dot, for example `inputTransformer.inputPaths`."""
     container_path: str = ""
-    """The path of the parameter that contains all inputs that aren't parameters themselves."""
+    """The path of a structure whose fields some operations expect as parameters."""
     json_inputs: str = ""
     """The inputs that are JSON documents, in which a change of white space is ignored."""
     name_input: str = "name"
@@ -128,48 +126,23 @@ class ResourceType:
         return {name: self._locate_input(name) for name in self.inputs.split()}
 
     def _locate_input(self, name: str) -> ApiField:
-        """Find an input's field in the request or, if there's none, in the response of `create`.
+        """Find an input's field in the model of `create`, or of the input's own operation.
 
-        For example, Lambda doesn't accept a code hash, but returns one, which a refresh compares
-        with the declared hash.
+        If neither operation accepts the input, the field is in the response of `create`. Lambda,
+        for example, doesn't accept a code hash, but returns one, which a refresh compares with the
+        declared hash.
         """
-        response = cast("Shape", self._load_model(self.create).output_shape)
-        api_field = (
-            self._find_parameter(name)
-            or self._find_in_container(name)
-            or find_field(response, name)
-        )
-        if api_field is None:
-            raise AttributeError(f"{self.create} has no parameter for {name}")
-        return api_field
+        model = load_service_model(self.service)
+        create = model.operation_model(self.create)
+        shapes = [create.input_shape, create.output_shape]
+        if name in self.input_operations:
+            shapes.append(model.operation_model(self.input_operations[name].put).input_shape)
 
-    def _find_parameter(self, name: str) -> ApiField | None:
-        """Find the parameter for an input, either of `create` or of the input's own operation."""
-        api_path = self.api_paths.get(name)
-        parameter = find_field(self._load_parameters(self.create), name, api_path)
-        if parameter is None and name in self.input_operations:
-            put_parameters = self._load_parameters(self.input_operations[name].put)
-            parameter = find_field(put_parameters, name, api_path)
-        return parameter
-
-    def _find_in_container(self, name: str) -> ApiField | None:
-        """Find the field for an input inside the parameter at `container_path`."""
-        container = find_field(self._load_parameters(self.create), "", self.container_path)
-        if container is None:
-            return None
-
-        inner_field = find_field(container.shape, name)
-        if inner_field is None:
-            return None
-        return ApiField(f"{container.path}.{inner_field.path}", inner_field.shape)
-
-    def _load_parameters(self, operation: str) -> Shape:
-        """Load the shape whose members are the parameters of an operation."""
-        return cast("Shape", self._load_model(operation).input_shape)
-
-    def _load_model(self, operation: str) -> OperationModel:
-        """Load botocore's model of an operation."""
-        return load_service_model(self.service).operation_model(operation)
+        for shape in shapes:
+            api_field = find_field(shape, name, self.api_paths.get(name))
+            if api_field is not None:
+                return api_field
+        raise AttributeError(f"{self.create} has no parameter for {name}")
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,9 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         inputs="targetId rule arn input inputTransformer",
         api_paths={
             "targetId": "Targets.0.Id",
+            "arn": "Targets.0.Arn",
+            "input": "Targets.0.Input",
+            "inputTransformer": "Targets.0.InputTransformer",
             "inputTransformer.inputPaths": "InputPathsMap",
             "inputTransformer.inputTemplate": "InputTemplate",
         },
@@ -180,9 +183,10 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         inputs="name kmsMasterKeyId messageRetentionSeconds sqsManagedSseEnabled tags",
         api_paths={
             "name": "QueueName",
+            "kmsMasterKeyId": "Attributes.KmsMasterKeyId",
             "messageRetentionSeconds": "Attributes.MessageRetentionPeriod",
+            "sqsManagedSseEnabled": "Attributes.SqsManagedSseEnabled",
         },
-        container_path="Attributes",
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
         name_pattern=r"[A-Za-z0-9_-]{1,80}",
         defaults={"messageRetentionSeconds": 345600},
@@ -201,7 +205,10 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         service="sns",
         create="CreateTopic",
         inputs="name displayName kmsMasterKeyId tags",
-        container_path="Attributes",
+        api_paths={
+            "displayName": "Attributes.DisplayName",
+            "kmsMasterKeyId": "Attributes.KmsMasterKeyId",
+        },
         # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
         name_pattern=r"[A-Za-z0-9_-]{1,256}",
         id_parameter="TopicArn",

@@ -5,7 +5,7 @@ Names and types come from botocore's models.
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -35,34 +35,21 @@ class ApiField(NamedTuple):
 # From Pulumi to the API
 
 
-def find_field(parent: Shape, name: str, api_path: str | None = None) -> ApiField | None:
+def find_field(parent: Shape | None, name: str, api_path: str | None = None) -> ApiField | None:
     """Find the field that corresponds to an input, or return None if there's no such field.
 
     Without `api_path`, look for a field that has the same name as the input, ignoring case.
     """
     if api_path is None:
-        api_path = _find_member(parent, name)
-    if api_path is None:
+        names = [member for member in list_members(parent) if member.casefold() == name.casefold()]
+        api_path = "".join(names)
+    if not api_path:
         return None
 
-    shape = parent
+    shape = cast("Shape", parent)
     for step in _split_path(api_path):
         shape = _follow_step(shape, step)
     return ApiField(api_path, shape)
-
-
-def _find_member(parent: Shape, name: str) -> str | None:
-    """Find the structure member with the same name as an input, ignoring case.
-
-    If `parent` is a map of attributes, as in SQS, the model doesn't contain the attribute names, so
-    the result is the capitalized name of the input.
-    """
-    if parent.type_name == "map":
-        return name[0].upper() + name[1:]
-    for member in list_members(parent):
-        if member.casefold() == name.casefold():
-            return member
-    return None
 
 
 def nest(api_path: str, value: ApiValue) -> ApiValue:
