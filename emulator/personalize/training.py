@@ -221,12 +221,19 @@ def evaluate(model: Model, histories: Sequence[History]) -> dict[str, float]:
     that's a hit.
     """
     splits = [_split_history(history) for history in histories]
-    ranked = _rank_new_items_per_user(model, [split.known for split in splits])
+    score_rows = model.score_items([split.known for split in splits])
+    rankings = [_rank_items(row, split) for row, split in zip(score_rows, splits, strict=True)]
 
-    hits = _find_hits(ranked, splits)
-    metrics = _compute_metrics(hits, [len(set(split.hidden)) for split in splits])
-    metrics["coverage"] = round(len(np.unique(ranked)) / len(model.items), 4)
-    return metrics
+    user_metrics = [
+        _compute_user_metrics(ranking, split.hidden)
+        for ranking, split in zip(rankings, splits, strict=True)
+    ]
+    averages = {
+        name: round(float(np.mean([metrics[name] for metrics in user_metrics])), 4)
+        for name in user_metrics[0]
+    }
+    coverage = round(len(np.unique(rankings)) / len(model.items), 4)
+    return {**averages, "coverage": coverage}
 
 
 def _split_history(history: History) -> SplitHistory:
@@ -235,46 +242,21 @@ def _split_history(history: History) -> SplitHistory:
     return SplitHistory(history[:-hidden_count], history[-hidden_count:])
 
 
-def _rank_new_items_per_user(model: Model, histories: Sequence[History]) -> NDArray[np.intp]:
-    """Return, in a row per history, the positions of the best items that aren't in it."""
-    scores = model.score_items(histories)
-    for row, history in zip(scores, histories, strict=True):
-        row[list(history)] = -1  # All other scores are higher.
-
-    ranked: NDArray[np.intp] = np.argsort(-scores, axis=1, kind="stable")[:, :MAX_RANK]
-    return ranked
+def _rank_items(scores: Scores, split: SplitHistory) -> NDArray[np.intp]:
+    """Return the positions of the best items that the user didn't interact with before."""
+    scores[list(split.known)] = -1  # All other scores are higher.
+    return np.argsort(-scores, kind="stable")[:MAX_RANK]
 
 
-def _find_hits(ranked: NDArray[np.intp], splits: Sequence[SplitHistory]) -> NDArray[np.bool_]:
-    """Return a matrix of booleans: whether the item of each user and rank is a hidden one."""
-    pairs = zip(ranked, splits, strict=True)
-    return np.array([np.isin(items, split.hidden) for items, split in pairs])
+def _compute_user_metrics(ranking: NDArray[np.intp], hidden: History) -> dict[str, float]:
+    """Compute the metrics of one user from the ranked and the hidden items."""
+    hits = np.isin(ranking, hidden)
+    gains = 1 / np.log2(np.arange(2, len(hits) + 2))  # A hit is worth less at a lower rank.
 
-
-def _compute_metrics(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> dict[str, float]:
-    """Compute the metrics from the hits, a matrix with a row per user and a column per rank.
-
-    `hidden_counts` contains how many hits each user could have had.
-    """
-    metrics = {"mean_reciprocal_rank_at_25": _compute_reciprocal_ranks(hits)}
+    metrics: dict[str, float] = {"mean_reciprocal_rank_at_25": hits.any() / (1 + hits.argmax())}
     for rank in (5, 10, 25):
-        hits_up_to_rank = hits[:, :rank]
-        gains = _compute_cumulative_gains(hits_up_to_rank, hidden_counts)
-        metrics[f"normalized_discounted_cumulative_gain_at_{rank}"] = gains
-        metrics[f"precision_at_{rank}"] = hits_up_to_rank.sum(axis=1) / rank
-
-    return {name: round(float(values.mean()), 4) for name, values in metrics.items()}
-
-
-def _compute_reciprocal_ranks(hits: NDArray[np.bool_]) -> Scores:
-    """Compute the reciprocal rank of each user's first hit, or 0 for a user without a hit."""
-    reciprocal_ranks: Scores = np.where(hits.any(axis=1), 1 / (1 + hits.argmax(axis=1)), 0)
-    return reciprocal_ranks
-
-
-def _compute_cumulative_gains(hits: NDArray[np.bool_], hidden_counts: Sequence[int]) -> Scores:
-    """Compute each user's normalized discounted cumulative gain."""
-    gains = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
-    best_sums = np.array([gains[:count].sum() for count in hidden_counts])
-    normalized_gains: Scores = (hits * gains).sum(axis=1) / best_sums
-    return normalized_gains
+        best_hit_count = min(rank, len(set(hidden)))
+        gain = (hits * gains)[:rank].sum() / gains[:best_hit_count].sum()
+        metrics[f"normalized_discounted_cumulative_gain_at_{rank}"] = gain
+        metrics[f"precision_at_{rank}"] = hits[:rank].sum() / rank
+    return metrics
