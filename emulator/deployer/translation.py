@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from emulator.deployer.errors import DeploymentError
-from emulator.deployer.wire import Properties, build_zip, is_archive
+from emulator.deployer.wire import Properties, is_archive, read_zip
 from emulator.protocol.service_models import list_members
 
 ApiValue: TypeAlias = Any
@@ -87,7 +87,7 @@ def to_api(value: object, shape: Shape, input_path: str, api_paths: ApiPaths) ->
             message starts with the path of that input.
     """
     if is_archive(value):
-        return {"ZipFile": build_zip(value, input_path)}
+        return {"ZipFile": read_zip(value, input_path)}
     if isinstance(shape, ListShape):
         return _list_to_api(value, shape.member, input_path, api_paths)
 

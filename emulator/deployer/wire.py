@@ -4,8 +4,6 @@ Values that don't exist in JSON, such as secrets and archives, are represented b
 special key, the *signature*.
 """
 
-import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
@@ -26,12 +24,10 @@ ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands for a value that isn't known in a preview."""
 
-NOT_SUPPORTED = "is not supported, only a zip file, or an AssetArchive of files and texts"
-
 JsonValue: TypeAlias = Any
 Properties: TypeAlias = dict[str, Any]
 """A resource's inputs or outputs, by their names in Pulumi. Each value is a JSON value or UNKNOWN.
-An archive is a mapping with a signature, a hash and assets."""
+An archive is a mapping with a signature, a hash and a path."""
 
 
 DEFAULTS = "__defaults"
@@ -64,52 +60,21 @@ def is_archive(value: object) -> TypeGuard[Mapping[str, Any]]:
     return isinstance(value, Mapping) and value.get(SIGNATURE) == ARCHIVE
 
 
-def build_zip(archive: Mapping[str, Any], input_path: str) -> bytes:
-    """Build a zip file from an archive. Error messages start with `input_path`.
+def read_zip(archive: Mapping[str, Any], input_path: str) -> bytes:
+    """Read the zip file of a FileArchive.
 
-    If a FileArchive is already a zip file, return its content. Pulumi does the same, see
-    sdk/go/common/resource/archive.
+    In the stack's state, an archive has no content because the engine doesn't store it.
+
+    Raises:
+        DeploymentError: the archive isn't a zip file. The message starts with `input_path`.
     """
-    archive_path = str(archive.get("path", ""))
-    if archive_path.endswith(".zip"):
-        return Path(archive_path).read_bytes()
+    if archive.keys() == {SIGNATURE, "hash"}:
+        return b""
 
-    # ZipInfo has a fixed timestamp, so the same files always result in the same zip file, which the
-    # emulator then unpacks only once.
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as zip_file:
-        for name, content in sorted(_read_files(archive, input_path).items()):
-            zip_file.writestr(zipfile.ZipInfo(name), content)
-    return buffer.getvalue()
-
-
-def _read_files(archive: Mapping[str, Any], input_path: str) -> dict[str, bytes]:
-    """Map the paths in an AssetArchive to the contents of the files, including nested archives.
-
-    An archive from the stack's state has no files, because the engine doesn't store their contents.
-    """
-    if "path" in archive or "uri" in archive:
-        raise DeploymentError(f"{input_path}: {NOT_SUPPORTED}")
-
-    files: dict[str, bytes] = {}
-    for name, asset in archive.get("assets", {}).items():
-        asset_path = f"{input_path}[{name}]"
-        if asset[SIGNATURE] == ARCHIVE:
-            for inner_name, content in _read_files(asset, asset_path).items():
-                files[f"{name}/{inner_name}"] = content
-        else:
-            files[name] = _read_asset(asset, asset_path)
-    return files
-
-
-def _read_asset(asset: Mapping[str, str], input_path: str) -> bytes:
-    """Read a FileAsset or a StringAsset. Raise DeploymentError for a RemoteAsset."""
-    if "path" in asset:
-        # The path is relative to the working directory, which is the program's folder.
-        return Path(asset["path"]).read_bytes()
-    if "text" in asset:
-        return asset["text"].encode()
-    raise DeploymentError(f"{input_path}: {NOT_SUPPORTED}")
+    zip_path = str(archive.get("path", ""))
+    if not zip_path.endswith(".zip"):
+        raise DeploymentError(f"{input_path}: only a FileArchive of a zip file is supported")
+    return Path(zip_path).read_bytes()
 
 
 def _from_wire(value: JsonValue) -> JsonValue:

@@ -1,7 +1,11 @@
 """Does with a resource what Pulumi's engine does with it, and speaks to a provider over gRPC."""
 
 import contextlib
+import tempfile
+import zipfile
+import zlib
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 import grpc
@@ -16,8 +20,8 @@ from emulator.deployer.resources import RESOURCE_TYPES
 from emulator.deployer.service import Provider
 
 UNKNOWN = wire.UNKNOWN
-ASSET = "c44067f5952c0a294b673a41bacd8c17"
-"""The signature of an asset: pulumi/pulumi, sdk/go/common/resource/sig/sig.go."""
+FOLDER = tempfile.TemporaryDirectory()
+"""The folder of all zip files."""
 
 
 class Type(StrEnum):
@@ -38,22 +42,15 @@ class Type(StrEnum):
     TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 
 
-def archive(digest, assets=None, **files):
-    """Return an archive of assets and Python files as the engine sends it.
-
-    Each file is given as its name and text. Without files, the content is left out.
-    """
-    texts = {f"{name}.py": {"text": text} for name, text in files.items()}
-    content = {
-        name: {wire.SIGNATURE: ASSET, "hash": f"{digest}-{name}", **asset}
-        for name, asset in {**texts, **(assets or {})}.items()
-    }
-
-    return {
-        wire.SIGNATURE: wire.ARCHIVE,
-        "hash": digest,
-        **({"assets": content} if content else {}),
-    }
+def archive(digest, code=None):
+    """Return the archive of a zip file as the engine sends it. Without code, it has no content."""
+    named = {wire.SIGNATURE: wire.ARCHIVE, "hash": digest}
+    if code is None:
+        return named
+    path = Path(FOLDER.name, f"{zlib.crc32(code.encode())}.zip")
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(zipfile.ZipInfo("work.py"), code)
+    return {**named, "path": str(path)}
 
 
 def function_inputs(role_arn, code, **inputs):

@@ -12,7 +12,7 @@ import pulumi
 import pytest
 from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import ROOT
-from small_stack import invoke
+from small_stack import ECHO, archive, invoke
 
 from emulator.deployer.errors import DeploymentError
 from emulator.deployer.program import deploy
@@ -76,11 +76,10 @@ def test_a_program_gets_outputs_tags_and_providers_as_from_pulumis_engine(aws, r
     )
     elsewhere = aws.Provider("elsewhere", region="us-east-1")
     topic = aws.sns.Topic("topic", opts=pulumi.ResourceOptions(provider=elsewhere))
-    code = {"work.py": pulumi.FileAsset("work.py")}
     function = aws.lambda_.Function(
         "worker",
-        code=pulumi.AssetArchive({"functions": pulumi.AssetArchive(code)}),
-        handler="functions.work.handler",
+        code=pulumi.FileArchive("code.zip"),
+        handler="code.handler",
         runtime="python3.13",
         role=role.arn,
         publish=True,
@@ -92,7 +91,7 @@ def test_a_program_gets_outputs_tags_and_providers_as_from_pulumis_engine(aws, r
     pulumi.export("function", function.qualified_arn)
     pulumi.export("here", aws.get_region().region)
     """
-    (tmp_path / "work.py").write_text("def handler(event, _):\n    return event\n")
+    (tmp_path / "code.zip").write_bytes(archive(ECHO))
     stack = "config:\n  aws:defaultTags: {tags: {team: data, cost-center: 4711}}\n"
     deployment = run(program, stack=stack)
     outputs = deployment.outputs
@@ -103,7 +102,7 @@ def test_a_program_gets_outputs_tags_and_providers_as_from_pulumis_engine(aws, r
     role = aws.client("iam").get_role(RoleName=outputs["role"])["Role"]
     assert {"Key": "account", "Value": aws.account} in role["Tags"]
     assert outputs["topic"].split(":")[3] == "us-east-1"
-    assert invoke(aws, outputs["function"], {"a": 1}) == {"a": 1}
+    assert invoke(aws, outputs["function"], {"a": 1})["event"] == {"a": 1}
 
     prefix = f"urn:pulumi:dev::{tmp_path.name}::"
     assert {resource.type: resource.urn for resource in deployment.resources} == {

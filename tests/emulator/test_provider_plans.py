@@ -13,7 +13,7 @@ from small_stack import policy
 from emulator.deployer.translation import satisfies
 
 TRUST = policy()
-FUNCTION = function_inputs("arn:aws:iam::123456789012:role/one", archive("sha-1", work="x = 1\n"))
+FUNCTION = function_inputs("arn:aws:iam::123456789012:role/one", archive("sha-1", "x = 1\n"))
 
 
 def in_state(engine, type_token, inputs, **outputs):
@@ -75,7 +75,7 @@ def test_default_tags_reach_the_resource_and_its_own_tags_win(aws):
 def test_each_input_of_the_golden_file_is_refused_with_the_reason(engine, golden):
     archives = {
         "<path>": {**archive("sha"), "path": "."},
-        "<remote>": archive("sha", assets={"x.py": {"uri": "https://example.com/x.py"}}),
+        "<assets>": {**archive("sha"), "assets": {"x.py": {"text": ""}}},
     }
 
     def answer(line):
@@ -98,8 +98,8 @@ def test_only_another_meaning_is_a_difference(engine):
     role_policy = in_state(engine, Type.ROLE_POLICY, {"role": "r", "policy": TRUST})
     machine = in_state(engine, Type.MACHINE, {"tags": {"a": "1"}, "definition": "{}"})
     for resource, inputs, changed, replacing in (
-        (function, FUNCTION | {"code": archive("sha-1", elsewhere="")}, set(), set()),
-        (function, FUNCTION | {"code": archive("sha-2", work="")}, {"code"}, set()),
+        (function, FUNCTION | {"code": archive("sha-1", "x = 2\n")}, set(), set()),
+        (function, FUNCTION | {"code": archive("sha-2", "")}, {"code"}, set()),
         (role, {"assumeRolePolicy": spaced}, set(), set()),
         (role, {"assumeRolePolicy": "no JSON"}, {"assumeRolePolicy"}, set()),
         (role_policy, {"role": UNKNOWN, "policy": TRUST}, {"role"}, {"role"}),
@@ -120,7 +120,7 @@ NEW_VERSION = {"version": UNKNOWN, "qualifiedArn": UNKNOWN}
 @pytest.mark.parametrize(
     "change, unknown",
     [
-        ({"code": archive("sha-2", work="")}, NEW_VERSION),
+        ({"code": archive("sha-2", "")}, NEW_VERSION),
         ({"timeout": 60}, NEW_VERSION),
         ({"tags": {"team": "search"}}, {}),
     ],

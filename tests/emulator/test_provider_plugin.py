@@ -50,7 +50,7 @@ def message(call, *arguments, **named):
 def test_a_resource_lives_over_grpc_as_the_engine_asks(aws, stub):
     role = create_role(aws, "grpc", trust("lambda"))
     secret = {wire.SIGNATURE: wire.SECRET, "value": {"variables": {"MODE": "fast"}}}
-    code = archive("sha-1", work="def handler(*_):\n    return 1\n")
+    code = archive("sha-1", "def handler(*_):\n    return 1\n")
     names = {"urn": URN.format(Type.FUNCTION), "type": Type.FUNCTION, "name": "one"}
     declared = wire.to_struct(function_inputs(role, code, environment=secret, publish=True))
     checked = stub.Check(pb.CheckRequest(news=declared, randomSeed=b"seed", **names))

@@ -26,12 +26,12 @@ NUMBERS = itertools.count()
 
 def returning(value):
     """Return the archive of a function that returns a value."""
-    return archive(f"sha-{value}", work=f"def handler(*_):\n    return {value!r}\n")
+    return archive(f"sha-{value}", f"def handler(*_):\n    return {value!r}\n")
 
 
 def code_hash(code):
     """Return the hash of an archive as Lambda shows it."""
-    return b64encode(sha256(wire.build_zip(code, "code")).digest()).decode()
+    return b64encode(sha256(wire.read_zip(code, "code")).digest()).decode()
 
 
 def read_yaml(name):
@@ -230,7 +230,7 @@ def test_code_that_was_changed_by_hand_is_found_by_its_hash_and_mended(
 ):
     inputs = inputs | {"codeSha256": code_hash(returning("old"))}
     function = engine.update(function, inputs)
-    changed = {"ZipFile": wire.build_zip(returning("by hand"), "code"), "Publish": True}
+    changed = {"ZipFile": wire.read_zip(returning("by hand"), "code"), "Publish": True}
     aws.client("lambda").update_function_code(FunctionName=function.id, **changed)
     refreshed = engine.read(function)
 
