@@ -5,7 +5,7 @@ Names and types come from botocore's models.
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, cast
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -13,11 +13,11 @@ from emulator.deployer.errors import DeploymentError
 from emulator.deployer.wire import Properties, is_archive, read_zip
 from emulator.protocol.service_models import list_members
 
-ApiValue: TypeAlias = Any
+ApiValue = Any
 """A value in a request or a response."""
-ApiStructure: TypeAlias = dict[str, Any]
+ApiStructure = dict[str, Any]
 """A request, or a structure inside one, with the field names of the AWS API."""
-ApiPaths: TypeAlias = Mapping[str, str]
+ApiPaths = Mapping[str, str]
 """Input path -> API path. An input path is complete, for example `target.input`, but an API path is
 relative to the enclosing block."""
 

@@ -6,7 +6,7 @@ special key, the *signature*.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, TypeGuard
 
 from google.protobuf import (  # type: ignore[import-untyped]  # protobuf brings no types
     json_format,
@@ -24,8 +24,8 @@ ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands for a value that isn't known in a preview."""
 
-JsonValue: TypeAlias = Any
-Properties: TypeAlias = dict[str, Any]
+JsonValue = Any
+Properties = dict[str, Any]
 """A resource's inputs or outputs, by their names in Pulumi. Each value is a JSON value or UNKNOWN.
 An archive is a mapping with a signature, a hash and a path."""
 

@@ -172,8 +172,10 @@ class Personalize:
 
         validate_request(operation_name, request)
         if operation_name not in OPERATIONS:
-            message = f"{operation_name} is not supported by this emulator of Personalize."
-            raise ApiError("UnknownOperationException", message)
+            raise ApiError(
+                "UnknownOperationException",
+                f"{operation_name} is not supported by this emulator of Personalize.",
+            )
 
         store = self._advance_store(caller)
         permissions = list_required_permissions(operation_name, request, store)

@@ -204,7 +204,7 @@ class Faults:
         return self._take("job", (job_kind,), names)
 
     def _take(self, scope_key: str, scopes: Collection[str], names: Collection[object]) -> Fault:
-        """Use up one of the `times` of the oldest matching fault, and return the fault.
+        """Use up the oldest matching fault, and remove it after its last use.
 
         Its parameter `scope_key`, which is "operation" or "job", must be one of the `scopes`. If it
         has an `of`, that must be one of the `names`.
@@ -213,19 +213,14 @@ class Faults:
             parameters = fault.parameters
             matches = parameters.get(scope_key) in scopes and parameters["of"] in (None, *names)
             if matches and self._random.random() < parameters["rate"]:
-                self._use_up(fault)
+                if parameters["times"] is not None:  # None means that there's no limit.
+                    parameters["times"] -= 1
+                    self._faults = [
+                        other for other in self._faults if other.parameters["times"] != 0
+                    ]
                 return fault
 
         return NO_FAULT
-
-    def _use_up(self, fault: Fault) -> None:
-        """Count one use of a fault, and remove the fault after its last one."""
-        if fault.parameters["times"] is None:
-            return  # It has no limit.
-
-        fault.parameters["times"] -= 1
-        if fault.parameters["times"] == 0:
-            self.clear(fault.id)
 
 
 def _parse_definition(definition: Mapping[str, Any], operations: Sequence[str]) -> dict[str, Any]:

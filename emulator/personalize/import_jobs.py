@@ -1,7 +1,6 @@
 """Dataset import jobs, which read rows from CSV files in S3 into a dataset."""
 
 import hashlib
-from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
@@ -66,21 +65,16 @@ def _import_rows(store: Store, job: ImportJob) -> None:
     new_rows = _parse_rows(job, store.now.date())
     _check_enough_interactions(job, len(new_rows))
 
+    dataset = job.dataset
     if not job.is_incremental:
-        job.dataset.table = job.dataset.events
-        job.dataset.import_arns = ()
+        dataset.table = dataset.events
+        dataset.import_arns = ()
 
-    _add_rows(job, new_rows)
+    dataset.table = dataset.table.with_rows(new_rows, IDENTITY_FIELDS[dataset.type])
+    dataset.import_arns += (job.arn,)
 
     job.hashes = {url: hashlib.sha256(content).hexdigest() for url, content in job.files.items()}
     job.files = {}
-
-
-def _add_rows(job: ImportJob, new_rows: Sequence[Row]) -> None:
-    """Add the rows of a job to its dataset, and record that they came from this job."""
-    dataset = job.dataset
-    dataset.table = dataset.table.with_rows(new_rows, IDENTITY_FIELDS[dataset.type])
-    dataset.import_arns = (*dataset.import_arns, job.arn)
 
 
 def _parse_rows(job: ImportJob, today: date) -> list[Row]:

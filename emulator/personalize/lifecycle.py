@@ -187,8 +187,7 @@ def _merge_tags(
             raise invalid_input(f"Tag keys must not start with aws: {key}")
 
     if len(tags) > MAX_TAGS:
-        message = f"A resource can have at most {MAX_TAGS} tags"
-        raise ApiError("TooManyTagsException", message)
+        raise ApiError("TooManyTagsException", f"A resource can have at most {MAX_TAGS} tags")
 
     return tags
 

@@ -21,7 +21,7 @@ OPERATION_BY_RECIPE_TYPE = {
 }
 """Type of recipe -> the operation that its campaigns support (guide, "Choosing a recipe")."""
 
-SUPPORTED_FIELDS = (
+SUPPORTED_FIELDS = {
     "campaignArn",
     "userId",
     "itemId",
@@ -30,7 +30,7 @@ SUPPORTED_FIELDS = (
     "context",
     "filterArn",
     "filterValues",
-)
+}
 
 
 def recommend(operation: str, store: Store, request: Request) -> Response:
@@ -57,9 +57,8 @@ def recommend(operation: str, store: Store, request: Request) -> Response:
 
 def _check_fields_are_supported(request: Request) -> None:
     """Reject a field that the emulator would have to ignore, although AWS wouldn't."""
-    for name in request:
-        if name not in SUPPORTED_FIELDS:
-            raise invalid_input(f"{name} is not supported by this emulator")
+    for name in request.keys() - SUPPORTED_FIELDS:
+        raise invalid_input(f"{name} is not supported by this emulator")
 
 
 def _find_served_version(operation: str, store: Store, request: Request) -> SolutionVersion:

@@ -33,11 +33,11 @@ def reject_unsupported_targets(call: ministack.Call) -> None:
 
     for target in call.document["Targets"]:
         if not TARGET_ARN.match(target["Arn"]):
-            message = (
+            raise ApiError(
+                "ValidationException",
                 f"Targets: {target['Arn']!r} is not supported, only a Lambda function, an SQS queue"
-                " or an SNS topic; a function can call other services"
+                " or an SNS topic; a function can call other services",
             )
-            raise ApiError("ValidationException", message)
 
 
 @ministack.replace(eventbridge, "_invoke_target")

@@ -18,11 +18,11 @@ def reject_unsupported_patterns(call: ministack.Call) -> None:
     is_stored_filter = "filterName" in call.document  # MiniStack never applies metric filters.
 
     if pattern.startswith(("{", "[", "%")) and not is_stored_filter:
-        message = (
+        raise ApiError(
+            "InvalidParameterException",
             f"filterPattern: {pattern!r} is no words; this emulator knows only words that are all"
-            " in the line, and -words that are not"
+            " in the line, and -words that are not",
         )
-        raise ApiError("InvalidParameterException", message)
 
 
 @ministack.guard("logs")
@@ -37,8 +37,9 @@ def store_kms_key(call: ministack.Call) -> http.Response | None:
     name = call.document["logGroupName"]
     group = cloudwatch_logs._log_groups.get(name)  # noqa: SLF001  # there's no other way to set a key
     if group is None:
-        message = f"The specified log group does not exist: {name}"
-        raise ApiError("ResourceNotFoundException", message)
+        raise ApiError(
+            "ResourceNotFoundException", f"The specified log group does not exist: {name}"
+        )
 
     # A DisassociateKmsKey request doesn't have this field, so the key becomes None.
     group["kmsKeyId"] = call.document.get("kmsKeyId")

@@ -8,11 +8,11 @@ import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-Json: TypeAlias = Any
+Json = Any
 """A value that `json.loads` returns."""
-JsonObject: TypeAlias = Mapping[str, Any]
+JsonObject = Mapping[str, Any]
 
 PATH_STEP = re.compile(r"\.([^\W\d][\w-]*)|\['([^']+)'\]|\[(\d+)\]|\[\*\]")
 """One step of a path: `.name`, `['any name']`, `[0]` or `[*]`."""
@@ -159,8 +159,10 @@ def _write_at_steps(document: Json, steps: tuple[str | int, ...], value: Json) -
 
     field, *inner_steps = steps
     if not isinstance(document, dict):
-        cause = f"the ResultPath leads to {field!r} in {to_json(document)}, which is no object"
-        raise StateFailed("States.ResultPathMatchFailure", cause)
+        raise StateFailed(
+            "States.ResultPathMatchFailure",
+            f"the ResultPath leads to {field!r} in {to_json(document)}, which is no object",
+        )
     inner_document = document.get(field, {})
     return {**document, field: _write_at_steps(inner_document, tuple(inner_steps), value)}
 
@@ -198,8 +200,10 @@ def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
 
     items = read_field_path(call[1], state_input, "ArgumentJsonPath")
     if not isinstance(items, list):
-        cause = f"the first argument of {expression} is not an array: {to_json(items)}"
-        raise StateFailed("States.IntrinsicFailure", cause)
+        raise StateFailed(
+            "States.IntrinsicFailure",
+            f"the first argument of {expression} is not an array: {to_json(items)}",
+        )
     return call[2] in items
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from emulator.states.documents import Json, StateFailed, to_json
 
@@ -24,7 +24,7 @@ MAX_SECONDS = 365 * 86_400
 
 STATE_EVENT_PREFIX = re.compile("^[A-Z][a-z]+State(?=Entered|Exited)")
 
-Event: TypeAlias = Any
+Event = Any
 """An object with the methods `set` and `wait`, like `threading.Event`."""
 parse_definition: Callable[[str], Json] = functools.lru_cache(64)(json.loads)
 """Parses the definition of a state machine. All executions share the cached result."""

@@ -96,21 +96,16 @@ def _run_state(
     try:
         transition = _run_with_retries(branch, state, state_input)
     except RuntimeFailed as failure:
-        raise _add_state_to_cause(failure, name, entered_event_id) from failure
+        cause = (
+            f"An error occurred while executing the state '{name}' (entered at the event id"
+            f" #{entered_event_id}). {failure.cause}"
+        )
+        raise StateFailed(failure.error, cause) from failure
 
     output = transition.output
     execution.check_size(output, name)
     branch.add_event(f"{state_type}StateExited", name=name, output=execution.serialize(output))
     return transition
-
-
-def _add_state_to_cause(failure: RuntimeFailed, name: str, entered_event_id: int) -> StateFailed:
-    """Return a copy of the failure whose cause names the failed state, as in AWS."""
-    cause = (
-        f"An error occurred while executing the state '{name}' (entered at the event id"
-        f" #{entered_event_id}). {failure.cause}"
-    )
-    return StateFailed(failure.error, cause)
 
 
 def _run_with_retries(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
@@ -187,8 +182,9 @@ def _run_choice(_branch: Branch, state: JsonObject, state_input: StateInput) -> 
             return Transition(state_input.document, rule["Next"])
 
     if "Default" not in state:
-        cause = "no condition of the Choice is true, and it has no Default"
-        raise StateFailed("States.NoChoiceMatched", cause)
+        raise StateFailed(
+            "States.NoChoiceMatched", "no condition of the Choice is true, and it has no Default"
+        )
     return Transition(state_input.document, state["Default"])
 
 

@@ -78,8 +78,9 @@ class StepFunctions:
         model = load_service_model("stepfunctions")
         method = getattr(self, xform_name(operation), None)
         if operation not in model.operation_names or method is None:
-            message = f"the emulator's Step Functions has no {operation}"
-            raise ApiError("UnknownOperationException", message)
+            raise ApiError(
+                "UnknownOperationException", f"the emulator's Step Functions has no {operation}"
+            )
 
         errors = format_errors(model.operation_model(operation), fields)
         if errors:
@@ -204,8 +205,7 @@ class StepFunctions:
         if execution is new_execution:
             execution.start(interpreter.run)
         elif execution.status != "RUNNING" or execution.input != input_text:
-            message = f"Execution Already Exists: '{execution.arn}'"
-            raise ApiError("ExecutionAlreadyExists", message)
+            raise ApiError("ExecutionAlreadyExists", f"Execution Already Exists: '{execution.arn}'")
 
         return {"executionArn": execution.arn, "startDate": execution.start_date}
 
@@ -266,8 +266,10 @@ def _check_fields(fields: Mapping[str, Any]) -> None:
     for name, supported_value in SUPPORTED_VALUES.items():
         value = fields.get(name, supported_value)
         if value != supported_value:
-            message = f"{name}: this emulator supports only {supported_value!r}, not {value!r}"
-            raise ApiError("ValidationException", message)
+            raise ApiError(
+                "ValidationException",
+                f"{name}: this emulator supports only {supported_value!r}, not {value!r}",
+            )
 
     if "name" in fields and not NAME.fullmatch(fields["name"]):
         raise ApiError("InvalidName", f"Invalid Name: '{fields['name']}'")
@@ -282,16 +284,18 @@ def _check_definition(definition: str) -> None:
         problems = [f"the definition is not JSON: {error}"]
 
     if problems:
-        message = f"Invalid State Machine Definition: '{'; '.join(problems)}'"
-        raise ApiError("InvalidDefinition", message)
+        raise ApiError(
+            "InvalidDefinition", f"Invalid State Machine Definition: '{'; '.join(problems)}'"
+        )
 
 
 def _check_execution_input(text: str) -> None:
     try:
         json.loads(text)
     except ValueError as error:
-        message = f"Invalid State Machine Execution Input: '{error}'"
-        raise ApiError("InvalidExecutionInput", message) from None
+        raise ApiError(
+            "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
+        ) from None
 
 
 def _read_settings(request: Request) -> Fields:
