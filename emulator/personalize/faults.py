@@ -215,9 +215,8 @@ class Faults:
             if matches and self._random.random() < parameters["rate"]:
                 if parameters["times"] is not None:  # None means that there's no limit.
                     parameters["times"] -= 1
-                    self._faults = [
-                        other for other in self._faults if other.parameters["times"] != 0
-                    ]
+                if parameters["times"] == 0:
+                    self.clear(fault.id)
                 return fault
 
         return NO_FAULT

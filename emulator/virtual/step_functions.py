@@ -118,9 +118,7 @@ class StepFunctions:
     """
 
     def __init__(self, clock: VirtualClock | None = None) -> None:
-        if clock is None:
-            clock = VirtualClock()
-        self.clock = clock
+        self.clock = clock = clock or VirtualClock()
         # With these attributes and the methods `call` and `status_changed`, this class is a `Host`.
         self.now = clock.now
         self.uniform = clock.random.uniform
@@ -256,7 +254,8 @@ def _invoke_function(
     try:
         return _call_handler(state_machine.functions[name], payload)
     except DeadlineReached:
-        raise _build_timeout_failure(timeout, request_id) from None
+        message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
+        raise _build_function_failure("Sandbox.Timedout", message) from None
     except LambdaFailure as failure:
         raise _build_simulated_failure(failure, request_id) from None
     except Exception as error:
@@ -271,11 +270,6 @@ def _call_handler(handler: Handler, payload: str) -> object:
 
 
 # The failures of functions, as their Tasks see them
-
-
-def _build_timeout_failure(timeout: float, request_id: str) -> StateFailed:
-    message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
-    return _build_function_failure("Sandbox.Timedout", message)
 
 
 def _build_simulated_failure(failure: LambdaFailure, request_id: str) -> StateFailed:
