@@ -252,20 +252,25 @@ def _invoke_function(
     # The deadline doesn't have to be reset because this task of the clock ends with the call.
     clock.current_task.deadline = clock.time_after(timeout)
     try:
-        return _call_handler(state_machine.functions[name], payload)
+        return _call_handler(state_machine.functions[name], payload, request_id)
     except DeadlineReached:
         message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
         raise _build_function_failure("Sandbox.Timedout", message) from None
+
+
+def _call_handler(handler: Handler, payload: str, request_id: str) -> object:
+    """Call a handler with JSON as its event and its result, as Lambda does.
+
+    Raises:
+        StateFailed: the handler raises an exception.
+    """
+    try:
+        result = handler(json.loads(payload), None)
+        response, _content_type = LambdaMarshaller().marshal_response(result)
     except LambdaFailure as failure:
         raise _build_simulated_failure(failure, request_id) from None
     except Exception as error:
         raise _build_handler_failure(error, request_id) from error
-
-
-def _call_handler(handler: Handler, payload: str) -> object:
-    """Call a handler with JSON as its event and its result, as Lambda does."""
-    result = handler(json.loads(payload), None)
-    response, _content_type = LambdaMarshaller().marshal_response(result)
     return json.loads(response)
 
 
@@ -284,8 +289,8 @@ def _build_simulated_failure(failure: LambdaFailure, request_id: str) -> StateFa
 
 
 def _build_handler_failure(error: Exception, request_id: str) -> StateFailed:
-    # In Lambda, the stack trace begins in the handler, so skip the two frames in this module.
-    frames = traceback.extract_tb(error.__traceback__)[2:]
+    # In Lambda, the stack trace begins in the handler, so skip the frame in this module.
+    frames = traceback.extract_tb(error.__traceback__)[1:]
     return _build_function_failure(
         type(error).__name__,
         str(error),
