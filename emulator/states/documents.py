@@ -14,8 +14,8 @@ Json = Any
 """A value that `json.loads` returns."""
 JsonObject = Mapping[str, Any]
 
-PATH_STEP = re.compile(r"\.([^\W\d][\w-]*)|\['([^']+)'\]|\[(\d+)\]|\[\*\]")
-"""One step of a path: `.name`, `['any name']`, `[0]` or `[*]`."""
+PATH_STEP = re.compile(r"\.([^\W\d][\w-]*)|\[\*\]")
+"""One step of a path: `.name` or `[*]`."""
 WILDCARD = "[*]"
 """The step that selects all items of a list, or all values of an object."""
 ARRAY_CONTAINS = re.compile(r"States\.ArrayContains\((\$.*), *'([^']*)'\)")
@@ -47,32 +47,24 @@ class StateInput(NamedTuple):
 
 
 @functools.lru_cache(4096)
-def parse_path(path: str) -> tuple[str | int, ...]:
-    """Split a path like `$.plan.jobs[0]` into its steps.
+def parse_path(path: str) -> tuple[str, ...]:
+    """Split a path like `$.plan.jobs[*]` into its steps, which are field names and WILDCARD.
 
     Raises:
-        ValueError: the path is invalid, or uses JSONPath filters or slices.
+        ValueError: the path is invalid, or uses other features of JSONPath.
     """
     position = 1
     if path.startswith("$$"):
         position = 2
 
-    steps: list[str | int] = []
+    steps: list[str] = []
     while match := PATH_STEP.match(path, position):
-        steps.append(_parse_step(match))
+        steps.append(match[1] or WILDCARD)
         position = match.end()
 
     if position < len(path) or not path.startswith("$"):
         raise ValueError(path)
     return tuple(steps)
-
-
-def _parse_step(match: re.Match[str]) -> str | int:
-    """Turn one matched step into a field name, a list index or WILDCARD."""
-    name, quoted_name, index = match.groups()
-    if index:
-        return int(index)
-    return name or quoted_name or WILDCARD
 
 
 def read_path(path: str, state_input: StateInput) -> Json:
@@ -119,23 +111,18 @@ def _find_root(path: str, state_input: StateInput) -> Json:
     return state_input.document
 
 
-def _find_children(parent: Json, step: str | int) -> Iterable[Json]:
+def _find_children(parent: Json, step: str) -> Iterable[Json]:
     """Return the values that one step selects from a list or an object.
 
     The result is empty if nothing matches, or if the parent is neither a list nor an object.
     """
-    if isinstance(parent, list):
-        if step == WILDCARD:
-            return parent
-        if isinstance(step, int):
-            # Unlike an index, a slice doesn't raise an error for a missing item.
-            return parent[step : step + 1]
+    if step == WILDCARD and isinstance(parent, list):
+        return parent
+    if step == WILDCARD and isinstance(parent, Mapping):
+        return parent.values()
 
-    if isinstance(parent, Mapping):
-        if step == WILDCARD:
-            return parent.values()
-        if step in parent:
-            return [parent[step]]
+    if isinstance(parent, Mapping) and step in parent:
+        return [parent[step]]
     return ()
 
 
@@ -152,7 +139,7 @@ def write_path(document: Json, path: str | None, value: Json) -> Json:
     return _write_at_steps(document, parse_path(path), value)
 
 
-def _write_at_steps(document: Json, steps: tuple[str | int, ...], value: Json) -> Json:
+def _write_at_steps(document: Json, steps: tuple[str, ...], value: Json) -> Json:
     """Insert a value. Only the objects along the path are copied, and all others are shared."""
     if not steps:
         return value
@@ -170,7 +157,7 @@ def _write_at_steps(document: Json, steps: tuple[str | int, ...], value: Json) -
 def fill_template(template: Json, state_input: StateInput) -> Json:
     """Evaluate a template's expressions, which are the values of all keys that end with `.$`.
 
-    For example, `{"job.$": "$.jobs[0]"}` becomes `{"job": ...}` with the document's first job.
+    For example, `{"job.$": "$.plan.job"}` becomes `{"job": ...}` with the job in the document.
 
     Raises:
         StateFailed: an expression can't be evaluated.

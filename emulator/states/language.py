@@ -198,7 +198,7 @@ def _is_result_path(value: Json) -> bool:
     path = str(value)
     if path.startswith("$$"):
         return False  # The context object is read-only.
-    return all(isinstance(step, str) and step != WILDCARD for step in parse_path(path))
+    return WILDCARD not in parse_path(path)
 
 
 def _is_template(value: Json) -> bool:
@@ -216,11 +216,11 @@ def _are_error_names(value: Json) -> bool:
 
 STRING: ValueCheck = ("a text", lambda value: isinstance(value, str))
 PATH: ValueCheck = (
-    "a path of names, indexes and [*] like $.plan.jobs[0]",
+    "a path of names and [*] like $.plan.jobs[*]",
     lambda value: parse_path(str(value)) is not None,
 )
 TEMPLATE: ValueCheck = (
-    "a template of paths like $.plan.jobs[0] and States.ArrayContains(path, 'text')",
+    "a template of paths like $.plan.jobs[*] and States.ArrayContains(path, 'text')",
     _is_template,
 )
 VALUE_CHECKS: Mapping[str, ValueCheck] = {
