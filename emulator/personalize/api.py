@@ -33,7 +33,11 @@ from emulator.personalize.authorization import Caller, list_required_permissions
 from emulator.personalize.auto_training import train_now
 from emulator.personalize.describe_list import describe, list_page
 from emulator.personalize.faults import Faults
-from emulator.personalize.operation_models import find_operation_model, validate_request
+from emulator.personalize.operation_models import (
+    find_error_status,
+    find_operation_model,
+    validate_request,
+)
 from emulator.personalize.resources import RESOURCE_CLASSES, Resource, Solution
 from emulator.personalize.s3_files import S3Objects
 from emulator.personalize.store import (
@@ -161,7 +165,11 @@ class Personalize:
 
         with self._lock:
             self.calls.append(Call(operation_name, caller.arn, request))
-            response = self._perform(operation_name, request, caller)
+            try:
+                response = self._perform(operation_name, request, caller)
+            except ApiError as error:
+                error.status = find_error_status(operation_name, error)
+                raise
             output_shape = find_operation_model(operation_name).output_shape
             return cast("Response", _select_fields(output_shape, response))
 

@@ -94,10 +94,9 @@ class Fault:
 
     @property
     def stale_seconds(self) -> float:
-        """How old the data in the response should be. It's 0 unless the fault is `stale`."""
-        if self.kind != "stale":
-            return 0
-        return float(self.parameters["seconds"])
+        """How old the data in the response should be, which is 0 unless the fault is `stale`."""
+        # Of the faults in calls, only `stale` has this parameter.
+        return float(self.parameters.get("seconds", 0))
 
     def raise_before_operation(self) -> None:
         """Raise an error if the fault makes the call fail before it has any effect."""

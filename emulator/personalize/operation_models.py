@@ -10,10 +10,9 @@ from emulator.protocol.errors import ApiError
 from emulator.protocol.service_models import load_service_model
 from emulator.protocol.validation import format_errors
 
-CONTROL_SERVICE = "personalize"
 RUNTIME_SERVICE = "personalize-runtime"
 EVENTS_SERVICE = "personalize-events"
-SERVICES = (CONTROL_SERVICE, RUNTIME_SERVICE, EVENTS_SERVICE)
+SERVICES = ("personalize", RUNTIME_SERVICE, EVENTS_SERVICE)
 RESULT_FIELDS = ("itemList", "personalizedRanking", "actionList")
 """The response fields with the results. Each operation of the runtime service has one of them."""
 
@@ -42,3 +41,15 @@ def validate_request(operation_name: str, request: Mapping[str, object]) -> None
     errors = format_errors(find_operation_model(operation_name), request)
     if errors:
         raise invalid_input(errors)
+
+
+def find_error_status(operation_name: str, error: ApiError) -> int:
+    """Find an error's HTTP status in the service model or, if it's not there, return its own.
+
+    For example, ResourceNotFoundException has the status 404 in `personalize-runtime`, but 400 in
+    `personalize`.
+    """
+    for shape in find_operation_model(operation_name).error_shapes:
+        if shape.name == error.code:
+            return int(shape.metadata.get("error", {}).get("httpStatusCode", error.status))
+    return error.status

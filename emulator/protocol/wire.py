@@ -14,7 +14,6 @@ from botocore.exceptions import ReadTimeoutError
 from urllib3 import HTTPResponse
 
 from emulator.protocol.errors import ApiError, NoResponse
-from emulator.protocol.service_models import load_service_model
 
 
 class Response(NamedTuple):
@@ -26,7 +25,7 @@ class Response(NamedTuple):
 
 
 def respond(
-    perform: Callable[[Mapping[str, object]], Mapping[str, object]], service_name: str, body: bytes
+    perform: Callable[[Mapping[str, object]], Mapping[str, object]], body: bytes
 ) -> Response:
     """Call `perform` with the parsed request body, and turn its result or ApiError into a response.
 
@@ -36,12 +35,12 @@ def respond(
     try:
         return _build_response(200, perform(_parse_body(body)))
     except ApiError as error:
-        return build_error(error, _find_status(service_name, error))
+        return build_error(error)
 
 
-def build_error(error: ApiError, status: int) -> Response:
+def build_error(error: ApiError) -> Response:
     """Build the HTTP response for an error."""
-    response = _build_response(status, {"__type": error.code, "message": error.message})
+    response = _build_response(error.status, {"__type": error.code, "message": error.message})
     # Clients of REST JSON services take the error code from this header, and clients of AWS JSON
     # services take it from the body.
     response.headers["x-amzn-ErrorType"] = error.code
@@ -69,14 +68,6 @@ def _parse_body(body: bytes) -> dict[str, object]:
         raise ApiError("SerializationException", "The body is not a JSON object") from error
 
 
-def _find_status(service_name: str, error: ApiError) -> int:
-    """Return an error's HTTP status from the service model or, if there's none, its own status."""
-    for shape in load_service_model(service_name).error_shapes:
-        if shape.name == error.code:
-            return int(shape.metadata.get("error", {}).get("httpStatusCode", error.status))
-    return error.status
-
-
 def intercept(
     client: BaseClient, call: Callable[[str, Mapping[str, Any]], Mapping[str, object]]
 ) -> None:
@@ -88,13 +79,12 @@ def intercept(
     """
     service_name = client.meta.service_model.service_name
     # botocore's type stubs don't know that an event handler may return a response.
-    handler = cast("Callable[..., None]", partial(_respond_to_client, call, service_name))
+    handler = cast("Callable[..., None]", partial(_respond_to_client, call))
     client.meta.events.register_first(f"before-send.{service_name}.*", handler)
 
 
 def _respond_to_client(
     call: Callable[[str, Mapping[str, Any]], Mapping[str, object]],
-    service_name: str,
     *,
     request: AWSPreparedRequest,
     event_name: str,
@@ -107,7 +97,7 @@ def _respond_to_client(
     operation_name = event_name.rpartition(".")[2]
     body = cast("bytes", request.body)
     try:
-        response = respond(partial(call, operation_name), service_name, body)
+        response = respond(partial(call, operation_name), body)
     except NoResponse:
         raise ReadTimeoutError(endpoint_url=request.url) from None
 

@@ -20,6 +20,7 @@ import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import botocore.session
 from hypercorn.asyncio import serve
@@ -111,13 +112,7 @@ def _build_environment(options: Options, endpoint: str, shim_folder: str) -> dic
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         # The shim's folder must come first, so that functions find the shim as `python`.
-        "PATH": os.pathsep.join(
-            [
-                shim_folder,
-                os.path.dirname(sys.executable),  # noqa: PTH120
-                os.environ.get("PATH", ""),
-            ]
-        ),
+        "PATH": f"{shim_folder}:{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
     }
 
 

@@ -75,7 +75,7 @@ def _find_action(
     """
     operation = find_operation(headers, path)
     if operation is not None:
-        return f"personalize:{operation.name}"
+        return f"personalize:{operation}"
 
     parameters = app._routing_params(method, path, headers, body, query)  # noqa: SLF001  # they may be in the body
     service = detect_service(method, path, headers, parameters)

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import Any
 
 from hypercorn.protocol.events import StreamClosed
 from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
@@ -30,21 +29,14 @@ def filter_responses(send: ASGISendCallable) -> ASGISendCallable:
         if message["type"] != "http.response.start":
             await send(message)
         elif message["status"] == NO_RESPONSE[0]:
-            await _close_connection(send)
+            # ASGI has no message for that, so we have to ask hypercorn's own stream object, which
+            # `send` is a method of. This works with hypercorn 0.18.0.
+            stream = getattr(send, "__self__")  # noqa: B009  # mypy doesn't know that it's a method
+            await stream.send(StreamClosed(stream_id=stream.stream_id))
         else:
             await send({**message, "headers": _filter_headers(message["headers"])})
 
     return send_filtered
-
-
-async def _close_connection(send: ASGISendCallable) -> None:
-    """Close a connection without sending a response.
-
-    ASGI has no message for that, so we have to ask hypercorn's own stream object, which `send` is a
-    method of. This works with hypercorn 0.18.0.
-    """
-    stream: Any = getattr(send, "__self__")  # noqa: B009  # mypy doesn't know that it's a method
-    await stream.send(StreamClosed(stream_id=stream.stream_id))
 
 
 def _filter_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

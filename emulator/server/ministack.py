@@ -62,7 +62,7 @@ def guard(service: str) -> Callable[[Guard], Guard]:
             try:
                 return function(Call(*call)) or await handler(*call)
             except ApiError as error:
-                return wire.build_error(error, error.status)
+                return wire.build_error(error)
 
         SERVICE_HANDLERS[service] = guarded_handler
         return function

@@ -9,7 +9,6 @@ caller also needs iam:PassRole for that role, and the role must trust Personaliz
 
 import functools
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from ministack.core import router
 from ministack.core.responses import get_account_id, get_region
@@ -17,11 +16,7 @@ from ministack.core.responses import get_account_id, get_region
 from emulator.personalize.api import Personalize
 from emulator.personalize.authorization import Caller
 from emulator.personalize.errors import invalid_input
-from emulator.personalize.operation_models import (
-    CONTROL_SERVICE,
-    EVENTS_SERVICE,
-    RUNTIME_SERVICE,
-)
+from emulator.personalize.operation_models import EVENTS_SERVICE, RUNTIME_SERVICE
 from emulator.protocol import wire
 from emulator.protocol.errors import ApiError, NoResponse
 from emulator.protocol.service_models import load_service_model
@@ -29,13 +24,6 @@ from emulator.server import http, iam, ministack
 
 SERVICE = "personalize.amazonaws.com"
 TARGET_PREFIX = "AmazonPersonalize."
-
-
-class Operation(NamedTuple):
-    """An operation of `personalize` or `personalize-runtime`."""
-
-    service: str
-    name: str
 
 
 def mount(personalize: Personalize) -> None:
@@ -51,36 +39,36 @@ def _respond(personalize: Personalize, call: ministack.Call) -> http.Response:
     operation = find_operation(call.headers, call.path)
     if operation is None:
         message = f"{call.path} is not supported by this emulator of Personalize"
-        return wire.build_error(ApiError("UnknownOperationException", message), 400)
+        return wire.build_error(ApiError("UnknownOperationException", message))
 
     access_key = router.extract_access_key_id(call.headers, call.query)
     caller = Caller(get_account_id(), get_region(), iam.find_caller_arn(access_key), access_key)
-    perform = functools.partial(personalize.call, operation.name, caller=caller)
+    perform = functools.partial(personalize.call, operation, caller=caller)
     try:
-        return wire.respond(perform, operation.service, call.body)
+        return wire.respond(perform, call.body)
     except NoResponse:
         return http.NO_RESPONSE
 
 
-def find_operation(headers: Mapping[str, str], path: str) -> Operation | None:
+def find_operation(headers: Mapping[str, str], path: str) -> str | None:
     """Return the Personalize operation that a request calls, or None for any other request."""
     target = headers.get("x-amz-target", "")
     if target.startswith(TARGET_PREFIX):
-        return Operation(CONTROL_SERVICE, target.removeprefix(TARGET_PREFIX))
+        return target.removeprefix(TARGET_PREFIX)
     if "/personalize/aws4_request" not in headers.get("authorization", ""):
         return None
     return _map_paths().get(path)
 
 
 @functools.cache
-def _map_paths() -> dict[str, Operation]:
+def _map_paths() -> dict[str, str]:
     """Map each request path of `personalize-runtime` and `personalize-events` to its operation."""
     operations = {}
     for service in (RUNTIME_SERVICE, EVENTS_SERVICE):
         model = load_service_model(service)
         for name in model.operation_names:
             path = model.operation_model(name).http["requestUri"]
-            operations[path] = Operation(service, name)
+            operations[path] = name
     return operations
 
 

@@ -66,7 +66,7 @@ class StepFunctions:
                 _check_execution_role(request, region, scope)
             return self._service.call(call.operation, request, scope)
 
-        return respond(perform, "stepfunctions", call.body)
+        return respond(perform, call.body)
 
     # The methods of a host
 

@@ -169,10 +169,17 @@ def _run_pass(_branch: Branch, state: JsonObject, state_input: StateInput) -> Tr
 
 
 def _run_fail(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
-    """Raise StateFailed with the state's Error and Cause."""
-    raise StateFailed(
-        _read_text(state, state_input, "Error"), _read_text(state, state_input, "Cause")
-    )
+    """Raise StateFailed with the state's Error and with its Cause, literal or from CausePath."""
+    cause = state.get("Cause")
+    if "CausePath" in state:
+        path = state["CausePath"]
+        cause = read_field_path(path, state_input, "CausePath")
+        if cause is not None and not isinstance(cause, str):
+            raise RuntimeFailed(
+                f"The CausePath does not reference a text: {path} == {to_json(cause)}"
+            )
+
+    raise StateFailed(state.get("Error"), cause)
 
 
 def _run_choice(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
@@ -315,19 +322,6 @@ def _build_transition(state: JsonObject, state_input: StateInput, result: Json) 
         result = fill_template(state["ResultSelector"], StateInput(result, state_input.context))
     output = write_path(state_input.document, state.get("ResultPath", "$"), result)
     return Transition(output, state.get("Next"))
-
-
-def _read_text(state: JsonObject, state_input: StateInput, field: str) -> str | None:
-    """Return a Fail state's Error or Cause, either literally or from its ErrorPath or CausePath."""
-    path = state.get(f"{field}Path")
-    if path is None:
-        literal: str | None = state.get(field)
-        return literal
-
-    text = read_field_path(path, state_input, f"{field}Path")
-    if text is not None and not isinstance(text, str):
-        raise RuntimeFailed(f"The {field}Path does not reference a text: {path} == {to_json(text)}")
-    return text
 
 
 def _read_seconds(state: JsonObject, state_input: StateInput) -> int:

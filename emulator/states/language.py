@@ -33,7 +33,7 @@ STATE_FIELDS: Mapping[str, str] = {
         "ItemsPath? ItemSelector? ItemProcessor ResultSelector? ResultPath? Retry? Catch? Next|End"
     ),
     "Succeed": "",
-    "Fail": "Error|ErrorPath? Cause|CausePath?",
+    "Fail": "Error? Cause|CausePath?",
 }
 OBJECT_FIELDS: Mapping[str, str] = {
     "state machine": "StartAt States Comment? TimeoutSeconds?",
@@ -225,7 +225,7 @@ TEMPLATE: ValueCheck = (
 )
 VALUE_CHECKS: Mapping[str, ValueCheck] = {
     **dict.fromkeys(("Type", "Comment", "StartAt", "Next", "Default", "Error", "Cause"), STRING),
-    **dict.fromkeys(("SecondsPath", "ItemsPath", "Variable", "ErrorPath", "CausePath"), PATH),
+    **dict.fromkeys(("SecondsPath", "ItemsPath", "Variable", "CausePath"), PATH),
     **dict.fromkeys(("Parameters", "ItemSelector", "ResultSelector"), TEMPLATE),
     "StringEquals": STRING,
     "BooleanEquals": ("true or false", lambda value: isinstance(value, bool)),

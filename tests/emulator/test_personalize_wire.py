@@ -24,7 +24,7 @@ def world():
 
 def response_to(world, operation, body=b"{}"):
     """Return the HTTP response to a request of CALLER."""
-    return respond(partial(world.personalize.call, operation, caller=CALLER), "personalize", body)
+    return respond(partial(world.personalize.call, operation, caller=CALLER), body)
 
 
 def test_a_response_is_json_with_times_in_seconds(world):
