@@ -24,7 +24,6 @@ from emulator.personalize.solution_versions import start_training
 from emulator.personalize.store import Store
 from emulator.protocol.errors import ApiError
 
-RATE = re.compile(r"rate\(([0-9]+) days?\)")
 MAX_DAYS = 30
 FIRST_TRAINING_AFTER = timedelta(minutes=30)
 """AWS only says "within one hour"."""
@@ -38,11 +37,10 @@ def check_rate(settings: Mapping[str, Any]) -> None:
 
 
 def _find_interval(settings: Mapping[str, Any]) -> timedelta:
-    """Find the time between two automatic trainings, from its rate. Its form was checked before."""
+    """Find the time between two automatic trainings in the settings of a solution."""
     expression = settings["solutionConfig"]["autoTrainingConfig"]["schedulingExpression"]
-    match = RATE.fullmatch(expression)
-    assert match is not None, "the pattern is that of the service model"
-    return timedelta(days=int(match[1]))
+    # The service model's pattern only allows expressions like `rate(7 days)`.
+    return timedelta(days=int(re.sub(r"\D", "", expression)))
 
 
 def plan_first_training(store: Store, solution: Solution) -> None:
