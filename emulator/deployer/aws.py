@@ -28,7 +28,7 @@ NO_USER_CONFIG = {
 """Session variables with which botocore ignores the user's profile and config files. Each value
 consists of a config file key, an environment variable, a default and a conversion."""
 
-NOT_FOUND = re.compile("NoSuchEntity|NotFound|DoesNotExist|NonExistent")
+NOT_FOUND_CODES = re.compile("NoSuchEntity|NotFound|DoesNotExist|NonExistent")
 """Matches the error codes with which the services report that a resource doesn't exist."""
 
 Response = dict[str, Any]
@@ -74,7 +74,7 @@ class Aws:
         try:
             response: Response = method(**request)
         except ClientError as error:
-            if NOT_FOUND.search(error.response["Error"]["Code"]):
+            if NOT_FOUND_CODES.search(error.response["Error"]["Code"]):
                 raise NotFoundError(str(error)) from error
             raise DeploymentError(str(error)) from error
         except BotoCoreError as error:

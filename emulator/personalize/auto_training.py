@@ -1,7 +1,7 @@
-"""Automatic training: Personalize trains a solution again and again, at a rate of 1 to 30 days.
+"""Automatic training, which trains a solution every 1 to 30 days.
 
-What AWS says about it is on the page "Configuring automatic training" of the guide, and in the
-reference of CreateSolution and UpdateSolution. What they leave open is a switch.
+The rules come from the guide's page "Configuring automatic training" and from the API reference of
+CreateSolution and UpdateSolution. Where both say nothing, a switch selects the behaviour.
 """
 
 import re
@@ -31,13 +31,13 @@ RETRY_AFTER = timedelta(hours=1)
 
 
 def check_rate(settings: Mapping[str, Any]) -> None:
-    """Reject a rate of automatic training that is not from 1 to 30 days."""
-    if not 1 <= _find_interval(settings).days <= MAX_DAYS:
+    """Reject settings whose trainings would be less than 1 day or more than 30 days apart."""
+    if not 1 <= _parse_interval(settings).days <= MAX_DAYS:
         raise invalid_input(f"schedulingExpression must be from 1 to {MAX_DAYS} days")
 
 
-def _find_interval(settings: Mapping[str, Any]) -> timedelta:
-    """Find the time between two automatic trainings in the settings of a solution."""
+def _parse_interval(settings: Mapping[str, Any]) -> timedelta:
+    """Parse the time between two automatic trainings from a solution's settings."""
     expression = settings["solutionConfig"]["autoTrainingConfig"]["schedulingExpression"]
     # The service model's pattern only allows expressions like `rate(7 days)`.
     return timedelta(days=int(re.sub(r"\D", "", expression)))
@@ -55,11 +55,11 @@ def plan_after_update(store: Store, solution: Solution, old_settings: Mapping[st
     if not settings["performAutoTraining"]:
         return
 
-    last_start = _find_last_start(store, solution)
-    if not old_settings["performAutoTraining"] or last_start is None:
+    last_training_start = _find_last_training_start(store, solution)
+    if not old_settings["performAutoTraining"] or last_training_start is None:
         plan_first_training(store, solution)
-    elif _find_interval(settings) != _find_interval(old_settings):
-        next_start = max(last_start + _find_interval(settings), store.now)
+    elif _parse_interval(settings) != _parse_interval(old_settings):
+        next_start = max(last_training_start + _parse_interval(settings), store.now)
         _plan_training(store, solution, next_start)
 
 
@@ -74,41 +74,42 @@ def train_now(store: Store, solution: Solution) -> bool:
     settings = solution.settings_at(store.now)
     if not settings["performAutoTraining"]:
         raise ValueError(f"automatic training of {solution.arn} is off")
-    if not _has_new_interactions(store, solution, _find_last_start(store, solution)):
+    if not _has_new_interactions(store, solution, _find_last_training_start(store, solution)):
         return False
 
-    _plan_training(store, solution, store.now + _find_interval(settings))
+    _plan_training(store, solution, store.now + _parse_interval(settings))
     return _start_training(store, solution)
 
 
 def _plan_training(
     store: Store, solution: Solution, time: datetime, *, is_first: bool = False
 ) -> None:
-    """Plan the next automatic training, instead of the one that was planned before."""
+    """Plan the next automatic training. It replaces the one that was planned before, if any."""
     planned = PlannedTraining(planned_at=store.now, is_first=is_first)
     solution.planned_training = planned
     store.plan(time, partial(_train_if_needed, store, solution, planned))
 
 
 def _train_if_needed(store: Store, solution: Solution, planned: PlannedTraining) -> None:
-    """Start a planned training, unless it was called off or makes no sense, and plan the next."""
+    """Start a planned training if it's still due and worthwhile, and plan the next one."""
     is_current = solution.planned_training is planned and solution.is_active(store.now)
     settings = solution.settings_at(store.now)
     if not is_current or not settings["performAutoTraining"]:
         return
 
-    last_start = _find_last_start(store, solution)
-    _plan_training(store, solution, _start_or_postpone(store, solution, planned, last_start))
+    next_time = _start_or_postpone(store, solution, planned)
+    _plan_training(store, solution, next_time)
 
 
-def _start_or_postpone(
-    store: Store, solution: Solution, planned: PlannedTraining, last_start: datetime | None
-) -> datetime:
-    """Start a planned training unless it makes no sense. Return the time of the next one."""
-    rate = _find_interval(solution.settings_at(store.now))
-    is_postponed = planned.is_first or store.switches.manual_training_postpones
-    if last_start is not None and last_start > planned.planned_at and is_postponed:
-        # Somebody has trained the solution since this training was planned.
+def _start_or_postpone(store: Store, solution: Solution, planned: PlannedTraining) -> datetime:
+    """Start a planned training if there's new data. Return when the next one should start.
+
+    If somebody trained the solution in the meantime, the planned training is postponed.
+    """
+    rate = _parse_interval(solution.settings_at(store.now))
+    last_start = _find_last_training_start(store, solution)
+    can_postpone = planned.is_first or store.switches.manual_training_postpones
+    if can_postpone and last_start is not None and last_start > planned.planned_at:
         return last_start + rate
 
     if not _has_new_interactions(store, solution, last_start):
@@ -121,14 +122,14 @@ def _start_or_postpone(
     return store.now + rate
 
 
-def _find_last_start(store: Store, solution: Solution) -> datetime | None:
-    """Find when the last training of a solution started, whoever started it."""
+def _find_last_training_start(store: Store, solution: Solution) -> datetime | None:
+    """Find when a solution's last training started, whether automatic or manual."""
     versions = store.list_resources(SolutionVersion, solution.arn)
     return max((version.timeline.created for version in versions), default=None)
 
 
 def _has_new_interactions(store: Store, solution: Solution, since: datetime | None) -> bool:
-    """Check if interactions were imported or streamed since the last training, or at all."""
+    """Tell whether interactions were imported or streamed after `since`, or at all if it's None."""
     dataset = find_dataset(store, solution.group_arn, solution.recipe.dataset_type)
     if dataset is None:
         return False
@@ -144,7 +145,7 @@ def _has_new_interactions(store: Store, solution: Solution, since: datetime | No
 
 
 def _start_training(store: Store, solution: Solution) -> bool:
-    """Start a training. Return False if the service would refuse it to a caller as well."""
+    """Start a training, or return False if CreateSolutionVersion would be rejected, too."""
     details = {"trainingMode": "FULL", "trainingType": "AUTOMATIC"}
     try:
         check_no_unfinished_job(store, solution.group_arn, DataDeletionJob)

@@ -14,8 +14,8 @@ from emulator.personalize.lifecycle import (
 from emulator.personalize.resources import Campaign, Solution, SolutionVersion
 from emulator.personalize.store import Request, Store
 
-DEFAULT_SETTINGS: Mapping[str, Any] = {"minProvisionedTPS": 1, "campaignConfig": {}}
-LATEST = "/$LATEST"
+DEFAULT_CAMPAIGN_SETTINGS: Mapping[str, Any] = {"minProvisionedTPS": 1, "campaignConfig": {}}
+LATEST_VERSION_SUFFIX = "/$LATEST"
 """The suffix of a solution's ARN that stands for its newest ACTIVE version."""
 
 
@@ -28,7 +28,7 @@ def create_campaign(store: Store, request: Request) -> Campaign:
     if recipe.type == "USER_SEGMENTATION":
         raise invalid_input(f"The recipe {recipe.name} does not support campaigns")
 
-    details = {**DEFAULT_SETTINGS, **request, "solutionVersionArn": version.arn}
+    details = {**DEFAULT_CAMPAIGN_SETTINGS, **request, "solutionVersionArn": version.arn}
     parent_arns = [version.solution.arn, version.solution.group_arn]
     return create_resource(store, Campaign, details, parent_arns=parent_arns)
 
@@ -44,7 +44,7 @@ def update_campaign(store: Store, request: Request) -> Campaign:
         raise invalid_input("itemExplorationConfig must not be empty")
 
     old_settings = campaign.settings_at(store.now)
-    new_settings = {**DEFAULT_SETTINGS, **request}
+    new_settings = {**DEFAULT_CAMPAIGN_SETTINGS, **request}
     if store.switches.update_keeps_settings:
         new_settings = {**old_settings, **request}
     if _is_syncing(old_settings) and not _is_syncing(new_settings):
@@ -76,7 +76,7 @@ def _start_campaign_update(
     else:
         version = _find_active_version(store, version_arn, is_syncing=_is_syncing(settings))
 
-    details = {key: settings[key] for key in DEFAULT_SETTINGS}
+    details = {key: settings[key] for key in DEFAULT_CAMPAIGN_SETTINGS}
     details["solutionVersionArn"] = version.arn
     timeline = start_update(store, campaign, details)
     timeline.on_active(partial(_move_to_solution, campaign, version.solution))
@@ -93,7 +93,7 @@ def _find_active_version(store: Store, arn: str, *, is_syncing: bool) -> Solutio
     If the campaign syncs with the latest version, the ARN must be `<solution>/$LATEST`, and the
     newest ACTIVE version is returned.
     """
-    if is_syncing != arn.endswith(LATEST):
+    if is_syncing != arn.endswith(LATEST_VERSION_SUFFIX):
         raise invalid_input(
             "solutionVersionArn must be in SolutionArn/$LATEST format if"
             " syncWithLatestSolutionVersion is true, and only then"
@@ -101,7 +101,7 @@ def _find_active_version(store: Store, arn: str, *, is_syncing: bool) -> Solutio
     if not is_syncing:
         return find_active(store, SolutionVersion, arn)
 
-    solution = store.get(Solution, arn.removesuffix(LATEST))
+    solution = store.get(Solution, arn.removesuffix(LATEST_VERSION_SUFFIX))
     # The versions are sorted, oldest first.
     for version in reversed(store.list_resources(SolutionVersion, solution.arn)):
         if version.is_active(store.now):

@@ -21,13 +21,13 @@ from emulator.personalize.resources import (
 from emulator.personalize.store import Request, Store
 
 QUOTED_VALUES = r'"[^"]*"(?:\s*,\s*"[^"]*")*'
-EXPRESSION = re.compile(
+FILTER_EXPRESSION = re.compile(
     r"\s*(?P<verb>INCLUDE|EXCLUDE)\s+(?P<target>ItemID|UserID)\s+WHERE"
     rf"\s+(?P<dataset>\w+)\.(?P<field>\w+)\s+IN"
     rf"\s*\(\s*(?:(?P<values>{QUOTED_VALUES})|\$(?P<parameter>\w+))\s*\)\s*",
     re.IGNORECASE,
 )
-SEPARATOR = re.compile(r'\|(?=(?:[^"]*"[^"]*")*[^"]*$)')
+EXPRESSION_SEPARATOR = re.compile(r'\|(?=(?:[^"]*"[^"]*")*[^"]*$)')
 """A pipe between two expressions. A pipe within quotes is followed by an odd number of quotes."""
 ID_COLUMNS = {"INTERACTIONS": "ITEM_ID", "ITEMS": "ITEM_ID", "USERS": "USER_ID"}
 """Type of dataset -> the column with the IDs of the items or users that it can filter."""
@@ -40,14 +40,14 @@ def create_filter(store: Store, request: Request) -> Filter:
     with the operator IN.
     """
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
-    texts = SEPARATOR.split(request["filterExpression"])
+    texts = EXPRESSION_SEPARATOR.split(request["filterExpression"])
     conditions = tuple(_parse_condition(store, group.arn, text) for text in texts)
     return create_resource(store, Filter, request, parent_arns=[group.arn], conditions=conditions)
 
 
 def _parse_condition(store: Store, group_arn: str, expression: str) -> Condition:
     """Parse an expression, and reject one that isn't supported or names an unknown column."""
-    match = EXPRESSION.fullmatch(expression)
+    match = FILTER_EXPRESSION.fullmatch(expression)
     if match is None:
         raise invalid_input(
             "The filter expression is not valid, or not supported by this emulator. It supports one"

@@ -1,4 +1,4 @@
-"""What all kinds of resources have in common: how they are created, updated, deleted and tagged."""
+"""Creates, looks up, updates, deletes and tags resources of any class."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -35,8 +35,9 @@ def create_resource(
 ) -> ResourceT:
     """Add a resource to the store, and start the job that creates it.
 
-    `details` are the fields of the request, completed by whatever else Describe returns. The
-    `attributes` are those that only this class has. The ARN ends in the name by default.
+    `details` are the fields that Describe will return: those of the request, and the ones that AWS
+    sets itself. `attributes` are the other attributes of the resource class, for example a
+    solution's recipe. If there's no `arn_suffix`, the ARN ends with the resource's name.
 
     Raises:
         ApiError: The name is already taken, too many jobs are unfinished, or a tag is invalid.

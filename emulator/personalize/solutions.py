@@ -14,7 +14,11 @@ from emulator.personalize.recipes import RECIPES, Recipe
 from emulator.personalize.resources import DatasetGroup, Solution
 from emulator.personalize.store import Request, Store
 
-DEFAULT_SETTINGS = {"performHPO": False, "performAutoML": False, "performAutoTraining": True}
+DEFAULT_SOLUTION_SETTINGS = {
+    "performHPO": False,
+    "performAutoML": False,
+    "performAutoTraining": True,
+}
 WEEKLY_TRAINING = {"autoTrainingConfig": {"schedulingExpression": "rate(7 days)"}}
 
 
@@ -23,7 +27,7 @@ def create_solution(store: Store, request: Request) -> Solution:
     group = find_active(store, DatasetGroup, request["datasetGroupArn"])
     recipe = _find_recipe(request)
 
-    details = {**DEFAULT_SETTINGS, **request}
+    details = {**DEFAULT_SOLUTION_SETTINGS, **request}
     if details["performAutoTraining"]:
         details["solutionConfig"] = {**WEEKLY_TRAINING, **request.get("solutionConfig", {})}
         check_rate(details)

@@ -13,16 +13,16 @@ from ministack.services import eventbridge, lambda_svc, sns, sqs
 from emulator.protocol.errors import ApiError
 from emulator.server import call_log, functions, iam, ministack
 
-SERVICE = "events.amazonaws.com"
+SERVICE_PRINCIPAL = "events.amazonaws.com"
 
 # The target's service -> the IAM action for delivering an event, and a function that returns the
 # target's resource policy and account.
-TARGETS: Mapping[str, tuple[str, Callable[[str], tuple[Any, str] | None]]] = {
+DELIVERY_TARGETS: Mapping[str, tuple[str, Callable[[str], tuple[Any, str] | None]]] = {
     "lambda": ("lambda:InvokeFunction", lambda_svc.function_policy_for_arn),
     "sns": ("sns:Publish", sns.topic_policy_for_arn),
     "sqs": ("sqs:SendMessage", sqs.queue_policy_for_arn),
 }
-TARGET_ARN = re.compile(f"arn:[^:]+:({'|'.join(TARGETS)}):")
+TARGET_ARN = re.compile(f"arn:[^:]+:({'|'.join(DELIVERY_TARGETS)}):")
 
 
 @ministack.guard("events")
@@ -63,13 +63,13 @@ def _authorize_delivery(target_arn: str, rule_arn: str) -> bool:
     If it may not, the denied action is added to the call log. `log_call` doesn't do that, because
     MiniStack delivers events without an API request.
     """
-    action, find_policy = TARGETS[target_arn.split(":")[2]]
+    action, find_policy = DELIVERY_TARGETS[target_arn.split(":")[2]]
     policy, _account = find_policy(target_arn) or (None, "")
 
     if action == "lambda:InvokeFunction" and not functions.may_assume_role(target_arn):
-        call_log.add_call(functions.SERVICE, "sts:AssumeRole", call_log.FORBIDDEN)
+        call_log.add_call(functions.SERVICE_PRINCIPAL, "sts:AssumeRole", call_log.FORBIDDEN)
         return False
-    if not iam.is_service_allowed(policy, SERVICE, action, target_arn, rule_arn):
+    if not iam.is_service_allowed(policy, SERVICE_PRINCIPAL, action, target_arn, rule_arn):
         call_log.add_call(rule_arn, action, call_log.FORBIDDEN)
         return False
     return True

@@ -26,7 +26,7 @@ from ministack.services import cloudwatch_logs, lambda_svc
 from emulator.protocol.errors import ApiError
 from emulator.server import call_log, iam, local_requests, ministack
 
-SERVICE = "lambda.amazonaws.com"
+SERVICE_PRINCIPAL = "lambda.amazonaws.com"
 CREATE_PATH = "/2015-03-31/functions"
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 ROLE_ERROR = "The role defined for the function cannot be assumed by Lambda."
@@ -47,7 +47,7 @@ def reject_creation(call: ministack.Call) -> None:
 
     name = call.document["FunctionName"]
     function_arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{name}"
-    if not iam.trusts(call.document["Role"], service=SERVICE, source_arn=function_arn):
+    if not iam.trusts(call.document["Role"], service=SERVICE_PRINCIPAL, source_arn=function_arn):
         raise ApiError("InvalidParameterValueException", ROLE_ERROR)
 
 
@@ -70,7 +70,7 @@ def may_assume_role(name_or_arn: str) -> bool:
         return True
 
     config = record["config"]
-    return iam.trusts(config["Role"], service=SERVICE, source_arn=config["FunctionArn"])
+    return iam.trusts(config["Role"], service=SERVICE_PRINCIPAL, source_arn=config["FunctionArn"])
 
 
 @ministack.replace(lambda_svc, "_reserved_concurrency")

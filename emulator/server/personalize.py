@@ -22,7 +22,7 @@ from emulator.protocol.errors import ApiError, NoResponse
 from emulator.protocol.service_models import load_service_model
 from emulator.server import http, iam, ministack
 
-SERVICE = "personalize.amazonaws.com"
+SERVICE_PRINCIPAL = "personalize.amazonaws.com"
 TARGET_PREFIX = "AmazonPersonalize."
 
 
@@ -80,7 +80,7 @@ def authorize(caller: Caller, action: str, resource_arns: list[str]) -> None:
     is_pass_role = action == "iam:PassRole"
     conditions = None
     if is_pass_role:
-        conditions = {"iam:PassedToService": SERVICE}
+        conditions = {"iam:PassedToService": SERVICE_PRINCIPAL}
 
     for arn in resource_arns:
         try:
@@ -89,7 +89,7 @@ def authorize(caller: Caller, action: str, resource_arns: list[str]) -> None:
             raise ApiError("AccessDeniedException", error.message) from error
 
         source_arn = build_job_arn(caller.region, caller.account)
-        if is_pass_role and not iam.trusts(arn, service=SERVICE, source_arn=source_arn):
+        if is_pass_role and not iam.trusts(arn, service=SERVICE_PRINCIPAL, source_arn=source_arn):
             raise invalid_input(f"Amazon Personalize is not allowed to assume the role {arn}.")
 
 

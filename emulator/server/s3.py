@@ -17,7 +17,7 @@ from ministack.services import s3
 from emulator.personalize.errors import JobFailed
 from emulator.server import iam
 from emulator.server.clients import get_client
-from emulator.server.personalize import SERVICE, build_job_arn
+from emulator.server.personalize import SERVICE_PRINCIPAL, build_job_arn
 
 DENIED_REASON = "Insufficient privileges for accessing data in S3"
 MISSING_CODES = {"NoSuchBucket", "NoSuchKey", "404"}
@@ -68,7 +68,7 @@ class JobObjects:
 
         try:
             credentials = iam.assume_role(
-                role_arn, service=SERVICE, source_arn=job_arn, session_name="Personalize"
+                role_arn, service=SERVICE_PRINCIPAL, source_arn=job_arn, session_name="Personalize"
             )
             yield get_client("s3", self._region, credentials)
         except ClientError as error:
@@ -85,8 +85,8 @@ def _check_bucket_policy(
     """Raise JobFailed unless the bucket policy lets Personalize perform an action."""
     document = s3._bucket_policies.get_scoped(account, None, bucket)  # noqa: SLF001  # GetBucketPolicy would need a caller
     policy = json.loads(document or "null")
-    if not iam.is_service_allowed(policy, SERVICE, action, resource_arn, job_arn):
+    if not iam.is_service_allowed(policy, SERVICE_PRINCIPAL, action, resource_arn, job_arn):
         raise JobFailed(
-            f"{DENIED_REASON}: the policy of bucket {bucket} does not allow {SERVICE} to perform:"
-            f" {action} on resource: {resource_arn}"
+            f"{DENIED_REASON}: the policy of bucket {bucket} does not allow"
+            f" {SERVICE_PRINCIPAL} to perform: {action} on resource: {resource_arn}"
         )

@@ -31,7 +31,7 @@ from emulator.protocol.errors import ApiError
 from emulator.server import http, iam, ministack, slots
 from emulator.server.clients import get_client
 
-SERVICE = "scheduler.amazonaws.com"
+SERVICE_PRINCIPAL = "scheduler.amazonaws.com"
 TARGET_ARN = re.compile("arn:[^:]+:(states|lambda):")
 SECONDS_BETWEEN_POLLS = 0.5
 Schedule = dict[str, Any]
@@ -146,7 +146,7 @@ def _get_role_client(service: str, schedule: Schedule, session_name: str) -> Any
     group_arn = schedule["Arn"].rpartition("/")[0].replace(":schedule/", ":schedule-group/")
     credentials = iam.assume_role(
         schedule["Target"]["RoleArn"],
-        service=SERVICE,
+        service=SERVICE_PRINCIPAL,
         source_arn=group_arn,
         session_name=session_name,
     )
@@ -258,7 +258,7 @@ def _find_rejection_reason(schedule: Schedule) -> str | None:
     target = schedule["Target"]
     group_name = schedule.get("GroupName", "default")
     group_arn = f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule-group/{group_name}"
-    if not iam.trusts(target["RoleArn"], service=SERVICE, source_arn=group_arn):
+    if not iam.trusts(target["RoleArn"], service=SERVICE_PRINCIPAL, source_arn=group_arn):
         return (
             "The execution role you provide must allow AWS EventBridge Scheduler to assume the"
             " role."

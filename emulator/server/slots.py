@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aws_croniter import AwsCroniter
 
-RATE = re.compile(r"rate\(\s*([1-9]\d*) (minute|hour|day)s?\s*\)")
-CRON = re.compile(r"cron\(\s*(.*?)\s*\)")
+RATE_EXPRESSION = re.compile(r"rate\(\s*([1-9]\d*) (minute|hour|day)s?\s*\)")
+CRON_EXPRESSION = re.compile(r"cron\(\s*(.*?)\s*\)")
 
 Timing = Mapping[str, Any]
 """The fields that determine when a schedule is due. Times are Unix timestamps."""
@@ -38,10 +38,10 @@ def find_next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datet
     zone = _find_zone(timing)  # The time zone has to be valid, even though rate() doesn't use it.
 
     expression = timing["ScheduleExpression"]
-    if rate := RATE.fullmatch(expression):
+    if rate := RATE_EXPRESSION.fullmatch(expression):
         interval = dt.timedelta(**{f"{rate[2]}s": int(rate[1])})
         return _find_next_rate_slot(changed_at, interval, after)
-    if cron := CRON.fullmatch(expression):
+    if cron := CRON_EXPRESSION.fullmatch(expression):
         return _find_next_cron_slot(cron[1].split(), zone, after)
 
     if expression.startswith("at("):

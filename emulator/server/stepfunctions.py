@@ -27,7 +27,7 @@ from emulator.states.documents import StateFailed
 from emulator.states.execution import Execution, build_invoke_failure
 from emulator.states.service import StepFunctions as Service
 
-SERVICE = "states.amazonaws.com"
+SERVICE_PRINCIPAL = "states.amazonaws.com"
 
 LOG_DELIVERY_ACTIONS = (
     "logs:CreateLogDelivery",
@@ -171,7 +171,7 @@ def _assume_role(role_arn: str, machine_arn: str) -> iam.Credentials:
     """Assume a state machine's role, or raise AccessDeniedError if the role doesn't allow it."""
     session_name = machine_arn.rpartition(":")[2][:64]  # STS accepts at most 64 characters.
     return iam.assume_role(
-        role_arn, service=SERVICE, source_arn=machine_arn, session_name=session_name
+        role_arn, service=SERVICE_PRINCIPAL, source_arn=machine_arn, session_name=session_name
     )
 
 
@@ -188,7 +188,7 @@ def _check_execution_role(request: Mapping[str, Any], region: str, scope: str) -
     # have an ARN yet. So predict the ARN.
     future_arn = f"arn:aws:states:{scope}:stateMachine:{request.get('name')}"
     state_machine_arn = request.get("stateMachineArn", future_arn)
-    if not iam.trusts(role_arn, service=SERVICE, source_arn=state_machine_arn):
+    if not iam.trusts(role_arn, service=SERVICE_PRINCIPAL, source_arn=state_machine_arn):
         raise ApiError(
             "AccessDeniedException",
             "Neither the global service principal states.amazonaws.com, nor the regional one is"

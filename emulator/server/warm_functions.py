@@ -16,8 +16,8 @@ from pathlib import Path
 
 from emulator import warm_process
 
-MODULES = ("boto3",)
-SERVICES = (
+PRELOADED_MODULES = ("boto3",)
+PRELOADED_SERVICES = (
     "events",
     "personalize",
     "personalize-runtime",
@@ -72,4 +72,4 @@ def _listen_for_functions(socket_path: str) -> None:
 def _start_with_first_function(listener: socket.socket) -> None:
     """Start the warm process as soon as the first function connects to the socket."""
     select.select([listener], [], [])
-    warm_process.start(listener, MODULES, SERVICES)
+    warm_process.start(listener, PRELOADED_MODULES, PRELOADED_SERVICES)

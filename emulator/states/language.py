@@ -214,20 +214,22 @@ def _are_error_names(value: Json) -> bool:
     return bool(value) and all(isinstance(name, str) for name in value)
 
 
-STRING: ValueCheck = ("a text", lambda value: isinstance(value, str))
-PATH: ValueCheck = (
+STRING_CHECK: ValueCheck = ("a text", lambda value: isinstance(value, str))
+PATH_CHECK: ValueCheck = (
     "a path of names and [*] like $.plan.jobs[*]",
     lambda value: parse_path(str(value)) is not None,
 )
-TEMPLATE: ValueCheck = (
+TEMPLATE_CHECK: ValueCheck = (
     "a template of paths like $.plan.jobs[*] and States.ArrayContains(path, 'text')",
     _is_template,
 )
 VALUE_CHECKS: Mapping[str, ValueCheck] = {
-    **dict.fromkeys(("Type", "Comment", "StartAt", "Next", "Default", "Error", "Cause"), STRING),
-    **dict.fromkeys(("SecondsPath", "ItemsPath", "Variable", "CausePath"), PATH),
-    **dict.fromkeys(("Parameters", "ItemSelector", "ResultSelector"), TEMPLATE),
-    "StringEquals": STRING,
+    **dict.fromkeys(
+        ("Type", "Comment", "StartAt", "Next", "Default", "Error", "Cause"), STRING_CHECK
+    ),
+    **dict.fromkeys(("SecondsPath", "ItemsPath", "Variable", "CausePath"), PATH_CHECK),
+    **dict.fromkeys(("Parameters", "ItemSelector", "ResultSelector"), TEMPLATE_CHECK),
+    "StringEquals": STRING_CHECK,
     "BooleanEquals": ("true or false", lambda value: isinstance(value, bool)),
     "NumericEquals": ("a number", _is_number),
     "End": ("true", lambda value: value is True),

@@ -27,9 +27,9 @@ Fields = dict[str, Any]
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html
 DEFAULT_PAGE_SIZE = 100
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
-NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+")
+VALID_NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+")
 # The emulator only uses the definition and the role. It just stores the other settings.
-SETTINGS = (
+STATE_MACHINE_SETTINGS = (
     *("definition", "roleArn"),
     *("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"),
 )
@@ -271,7 +271,7 @@ def _check_fields(fields: Mapping[str, Any]) -> None:
                 f"{name}: this emulator supports only {supported_value!r}, not {value!r}",
             )
 
-    if "name" in fields and not NAME.fullmatch(fields["name"]):
+    if "name" in fields and not VALID_NAME.fullmatch(fields["name"]):
         raise ApiError("InvalidName", f"Invalid Name: '{fields['name']}'")
 
 
@@ -306,7 +306,7 @@ def _read_settings(request: Request) -> Fields:
     """
     if "definition" in request.fields:
         _check_definition(request.fields["definition"])
-    return {name: request.fields[name] for name in SETTINGS if name in request.fields}
+    return {name: request.fields[name] for name in STATE_MACHINE_SETTINGS if name in request.fields}
 
 
 def _summarize(execution: Execution, as_of: datetime) -> Fields:
