@@ -9,7 +9,6 @@ import weakref
 from datetime import timedelta
 from decimal import Decimal
 
-import pytest
 from small_machines import elapsed, machine, map_over, replies, task, wait
 
 from emulator.virtual.step_functions import StepFunctions, run
@@ -90,36 +89,6 @@ def test_a_function_continues_after_the_timeout_of_its_task_and_its_result_is_lo
     assert execution.status == "SUCCEEDED", execution
     assert elapsed(clock) == 230, "the task ended after 30 seconds"
     assert ends == [100], "Lambda does not stop a function because its caller has gone"
-
-
-LONG_STATES = {
-    "Wait": wait(5000),
-    "Task": task("work"),
-    "Map of Wait": map_over("$.items", Rest=wait(5000)),
-    "Map of Task": map_over("$.items", Work=task("work")),
-}
-"""States that take at least 800 seconds if the function `work` takes that long."""
-
-
-@pytest.mark.parametrize("long_state", LONG_STATES.values(), ids=LONG_STATES)
-def test_an_execution_can_be_ended_immediately(long_state):
-    clock = VirtualClock()
-    functions = {"work": lambda _event, _context: clock.sleep(800)}
-    with StepFunctions(clock) as step_functions:
-        created = step_functions.create_state_machine(machine(Long=long_state), functions)
-        for status, end in (("ABORTED", "abort"), ("TIMED_OUT", "time_out")):
-            start = elapsed(clock)
-            execution = created.start({"items": [1]})
-            clock.sleep(60)
-            assert execution.status == "RUNNING"
-            getattr(execution, end)()
-            events = list(execution.wait().events)
-            clock.sleep(0)
-            assert execution.waiting_branches == {}, "nothing waits for the end of a state"
-            assert {call.outcome for call in execution.calls} <= {None}, "they go on"
-            clock.sleep(1000)
-            assert execution.events == events, "no event comes after the last one"
-            assert (execution.status, elapsed(clock)) == (status, start + 1060), execution
 
 
 def test_executions_overlap_and_each_machine_has_its_own_functions():
