@@ -8,12 +8,18 @@ from urllib.parse import urlsplit
 from emulator.deployer.errors import DeploymentError
 
 KNOWN_SETTINGS = {
-    *("region", "allowedAccountIds", "defaultTags"),
+    "region",
+    "allowedAccountIds",
+    "defaultTags",
     # These only have an effect with a real account, so they're ignored here.
-    *("profile", "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"),
+    "profile",
+    "skipCredentialsValidation",
+    "skipMetadataApiCheck",
+    "skipRegionValidation",
     "skipRequestingAccountId",
     # These are for the engine, which uses them to find the plugin.
-    *("version", "pluginDownloadURL"),
+    "version",
+    "pluginDownloadURL",
 }
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 

@@ -27,6 +27,8 @@ VERSION = version("pulumi-aws")
 NO_REGION = "missing region information; run 'pulumi config set aws:region eu-west-1'"
 GET_ACCOUNT = "aws:index/getCallerIdentity:getCallerIdentity"
 GET_REGION = "aws:index/getRegion:getRegion"
+DIFF_CHANGES = {False: pb.DiffResponse.DIFF_NONE, True: pb.DiffResponse.DIFF_SOME}
+"""Whether there are any differences -> what a DiffResponse says about that."""
 UNSUPPORTED = "is not supported by the emulator's provider"
 
 
@@ -51,9 +53,7 @@ class Provider:
         old_settings = from_struct(request.old_inputs)
         new_settings = from_struct(request.news)
 
-        response = pb.DiffResponse(
-            changes=_build_changes(is_different=old_settings != new_settings)
-        )
+        response = pb.DiffResponse(changes=DIFF_CHANGES[old_settings != new_settings])
         if old_settings.get("region") != new_settings.get("region"):
             response.replaces.append("region")
         return response
@@ -114,7 +114,7 @@ class Provider:
         diff = compare_inputs(resource_type, old_inputs, new_inputs)
 
         return pb.DiffResponse(
-            changes=_build_changes(is_different=bool(diff.changed)),
+            changes=DIFF_CHANGES[bool(diff.changed)],
             diffs=sorted(diff.changed),
             replaces=sorted(diff.replacing),
             deleteBeforeReplace=diff.delete_before_replace,
@@ -187,13 +187,6 @@ class Provider:
 
         # `return` is a Python keyword, so it can't be a literal keyword argument.
         return pb.InvokeResponse(**{"return": to_struct(results[request.tok])})
-
-
-def _build_changes(*, is_different: bool) -> pb.DiffResponse.DiffChanges.ValueType:
-    """Translate a boolean into the enum that a DiffResponse requires."""
-    if is_different:
-        return pb.DiffResponse.DIFF_SOME
-    return pb.DiffResponse.DIFF_NONE
 
 
 def _find_resource_type(type_token: str) -> ResourceType:

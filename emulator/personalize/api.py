@@ -195,7 +195,9 @@ class Personalize:
             store.now -= timedelta(seconds=fault.stale_seconds)
 
         result = OPERATIONS[operation_name](store, request)
-        response = fault.change_response(_build_response(result))
+        if isinstance(result, Resource):
+            result = result.details
+        response = fault.change_response(result or {})
         fault.raise_after_operation()
         return response
 
@@ -231,16 +233,6 @@ class Personalize:
         store = self._stores[key]
         store.advance(max(self._clock(), store.now))
         return store
-
-
-def _build_response(result: Resource | Response | None) -> Response:
-    """Turn the return value of an operation into a response."""
-    if result is None:
-        return {}
-    if isinstance(result, Resource):
-        return result.details
-
-    return result
 
 
 def _select_fields(shape: Shape | None, value: object) -> object:

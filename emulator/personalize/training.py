@@ -181,26 +181,19 @@ def _choose_held_out_users(histories: Mapping[str, History]) -> dict[str, None]:
 
 
 def _learn_similarity(model: Model, held_out_users: Collection[str]) -> Model:
-    """Add the similarity of items to a model, learned from all users who aren't held out."""
-    training_users = [user for user in model.histories if user not in held_out_users]
-    training_histories = [model.histories[user] for user in training_users]
+    """Add the cosine similarity of each item to its nearest neighbours to a model.
 
-    similarity = _compute_similarity(training_histories, len(model.items))
-    return replace(model, similarity=similarity)
-
-
-def _compute_similarity(histories: Sequence[History], item_count: int) -> csr_matrix:
-    """Compute the cosine similarity of each item to its nearest neighbours.
-
-    An item is represented by a vector with the number of interactions of each user.
+    An item is represented by a vector with the number of interactions of each user, except those
+    who are held out.
     """
+    histories = [history for user, history in model.histories.items() if user not in held_out_users]
     interaction_count = sum(map(len, histories))
-    counts = _build_matrix(histories, np.ones(interaction_count), item_count)
+    counts = _build_matrix(histories, np.ones(interaction_count), len(model.items))
     counts.sum_duplicates()
 
     recommender = ItemItemRecommender(K=NEIGHBOURS, num_threads=1)
     recommender.fit(normalize(counts.T).T.tocsr(), show_progress=False)
-    return recommender.similarity
+    return replace(model, similarity=recommender.similarity)
 
 
 def _build_matrix(histories: Sequence[History], weights: Scores, item_count: int) -> csr_matrix:

@@ -64,7 +64,8 @@ class Application:
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": None})
             return
 
-        headers = http.decode_headers(scope)
+        # Headers are bytes in ASGI.
+        headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
         refusal = local_requests.explain_refusal(scope["method"], headers, self._port)
         if refusal is None:
             await ministack_app.app(scope, receive, http.filter_responses(send))

@@ -1,21 +1,16 @@
-"""HTTP helpers: decode request headers and filter response headers."""
+"""Filters the responses of all services."""
 
 import uuid
 from collections.abc import Iterable
 
 from hypercorn.protocol.events import StreamClosed
-from hypercorn.typing import ASGISendCallable, ASGISendEvent, HTTPScope
+from hypercorn.typing import ASGISendCallable, ASGISendEvent
 
 Response = tuple[int, dict[str, str], bytes]
 """The status, headers and body of a response, as MiniStack's handlers return them."""
 REQUEST_ID_HEADER = b"x-amzn-requestid"
 NO_RESPONSE: Response = 0, {}, b""
 """Stands for a lost response: the connection is closed without sending anything."""
-
-
-def decode_headers(scope: HTTPScope) -> list[tuple[str, str]]:
-    """Decode a request's headers, which are bytes in ASGI."""
-    return [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
 
 
 def filter_responses(send: ASGISendCallable) -> ASGISendCallable:

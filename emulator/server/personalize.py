@@ -63,13 +63,11 @@ def find_operation(headers: Mapping[str, str], path: str) -> str | None:
 @functools.cache
 def _map_paths() -> dict[str, str]:
     """Map each request path of `personalize-runtime` and `personalize-events` to its operation."""
-    operations = {}
-    for service in (RUNTIME_SERVICE, EVENTS_SERVICE):
-        model = load_service_model(service)
-        for name in model.operation_names:
-            path = model.operation_model(name).http["requestUri"]
-            operations[path] = name
-    return operations
+    return {
+        model.operation_model(name).http["requestUri"]: name
+        for model in map(load_service_model, (RUNTIME_SERVICE, EVENTS_SERVICE))
+        for name in model.operation_names
+    }
 
 
 def authorize(caller: Caller, action: str, resource_arns: list[str]) -> None:

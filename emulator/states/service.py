@@ -30,8 +30,11 @@ DEFAULT_PAGE_SIZE = 100
 VALID_NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+")
 # The emulator only uses the definition and the role. It just stores the other settings.
 STATE_MACHINE_SETTINGS = (
-    *("definition", "roleArn"),
-    *("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration"),
+    "definition",
+    "roleArn",
+    "loggingConfiguration",
+    "tracingConfiguration",
+    "encryptionConfiguration",
 )
 SUPPORTED_VALUES = {
     "type": "STANDARD",

@@ -6,7 +6,6 @@ argument, which is None because none of our functions uses it.
 """
 
 import functools
-import itertools
 import json
 import traceback
 import uuid
@@ -208,9 +207,6 @@ class StateMachine:
     arn: str
     functions: Mapping[str, Handler]
     timeouts: Mapping[str, float]
-    _run_numbers: "itertools.count[int]" = field(
-        default_factory=lambda: itertools.count(1), repr=False
-    )
 
     def start(
         self,
@@ -220,7 +216,7 @@ class StateMachine:
     ) -> Execution:
         """Start an execution, which makes progress whenever the owner of the clock waits."""
         if name is None:
-            name = f"run-{next(self._run_numbers)}"
+            name = f"run-{len(self.step_functions.executions()) + 1}"
         request = {"stateMachineArn": self.arn, "name": name, "input": json.dumps(input)}
 
         service = self.step_functions.service
