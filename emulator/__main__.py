@@ -16,6 +16,7 @@ def main() -> int:
     The status is 0 after a signal, and 1 if the emulator can't start or dies.
     """
     arguments = _parse_arguments()
+
     stop_requested = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop_requested.set())
@@ -31,6 +32,7 @@ def main() -> int:
 
 
 def _parse_arguments() -> argparse.Namespace:
+    """Parse the options, whose names are those of the arguments of `running`."""
     parser = argparse.ArgumentParser(prog="python -m emulator", description=HELP)
     parser.add_argument("--port", type=int, default=4566, help="0 for a free one (default 4566)")
     parser.add_argument("--region", default="eu-west-1", help="default %(default)s")

@@ -195,6 +195,7 @@ def running(
 
 
 def _to_json_object(settings: FixedTimings | Switches | None) -> dict[str, Any]:
+    """Convert timings or switches for the options, which are passed to the server as JSON."""
     if settings is None:
         return {}  # The server uses its defaults.
     return asdict(settings)

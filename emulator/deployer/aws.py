@@ -71,6 +71,7 @@ class Aws:
         """
         method = getattr(self._get_client(service), xform_name(operation))
         request = models.select_parameters(service, operation, parameters)
+
         try:
             response: Response = method(**request)
         except ClientError as error:

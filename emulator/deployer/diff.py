@@ -52,6 +52,7 @@ def _is_unchanged(
     """
     old_value = old.get(name)
     new_value = new.get(name)
+
     if name in resource_type.json_inputs.split():
         return parse_document(old_value) == parse_document(new_value)
     if is_archive(old_value) and is_archive(new_value):

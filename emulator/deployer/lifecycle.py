@@ -65,6 +65,7 @@ def create_resource(resource_type: ResourceType, inputs: Properties, aws: Aws) -
     if tags:
         path, shape = resource_type.fields["tags"]
         parameters[path] = to_api(tags, shape, "tags", {})
+
     response = aws.call(resource_type.service, resource_type.create, parameters)
     resource_id = _choose_id(resource_type, response, parameters)
 
@@ -363,6 +364,7 @@ def _read_input(
     """
     path, shape = resource_type.fields[name]
     current = find_value(description, resource_type.response_paths.get(name, path))
+
     if satisfies(current, to_api(declared, shape, name, resource_type.api_paths)):
         return declared
     if current in UNSET_VALUES:
@@ -377,6 +379,7 @@ def _read_undeclared_inputs(resource_type: ResourceType, description: Response) 
         path, shape = resource_type.fields[name]
         api_value = find_value(description, resource_type.response_paths.get(name, path))
         current = from_api(api_value, unset_value, shape, name, resource_type.api_paths)
+
         if current not in (*UNSET_VALUES, unset_value):
             inputs[name] = current
     return inputs

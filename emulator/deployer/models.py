@@ -23,6 +23,7 @@ def select_parameters(
     """
     accepted_names = list_parameters(service, operation)
     parameters: dict[str, object] = {}
+
     for name, value in candidates.items():
         if name in accepted_names:
             parameters[name] = value

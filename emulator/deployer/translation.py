@@ -180,6 +180,8 @@ def _structure_from_api(
         input_path = f"{block_path}.{name}"
         field = _require_field(shape, input_path, api_paths)
         value = find_value(current, field.path)
+
+        # A field that's no longer set is left out, so that a refresh notices the change.
         if value is not None:
             block[name] = from_api(value, declared_value, field.shape, input_path, api_paths)
     return block

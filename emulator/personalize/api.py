@@ -170,6 +170,8 @@ class Personalize:
             except ApiError as error:
                 error.status = find_error_status(operation_name, error)
                 raise
+
+            # Resources offer all their fields, so drop those that this operation doesn't return.
             output_shape = find_operation_model(operation_name).output_shape
             return cast("Response", _select_fields(output_shape, response))
 

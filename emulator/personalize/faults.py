@@ -211,11 +211,13 @@ class Faults:
         for fault in self._faults:
             parameters = fault.parameters
             matches = parameters.get(scope_key) in scopes and parameters["of"] in (None, *names)
+            # A fault with a rate below 1 only affects some of the calls or jobs that it matches.
             if matches and self._random.random() < parameters["rate"]:
                 if parameters["times"] is not None:  # None means that there's no limit.
                     parameters["times"] -= 1
                 if parameters["times"] == 0:
                     self.clear(fault.id)
+
                 return fault
 
         return NO_FAULT

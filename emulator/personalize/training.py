@@ -248,8 +248,10 @@ def _compute_user_metrics(ranking: NDArray[np.intp], hidden: History) -> dict[st
 
     metrics: dict[str, float] = {"mean_reciprocal_rank_at_25": hits.any() / (1 + hits.argmax())}
     for rank in (5, 10, 25):
+        # Normalize the gain by that of a perfect ranking, which begins with the hidden items.
         best_hit_count = min(rank, len(set(hidden)))
         gain = (hits * gains)[:rank].sum() / gains[:best_hit_count].sum()
         metrics[f"normalized_discounted_cumulative_gain_at_{rank}"] = gain
         metrics[f"precision_at_{rank}"] = hits[:rank].sum() / rank
+
     return metrics

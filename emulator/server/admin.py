@@ -59,6 +59,7 @@ def mount(controls: Mapping[tuple[str, str], Control]) -> None:
 
 
 def _build_response(status: int, document: object) -> http.Response:
+    """Build an HTTP response with JSON. Values that JSON doesn't have are converted to strings."""
     content = json.dumps(document, default=str).encode()
     return status, {"Content-Type": "application/json"}, content
 
@@ -74,6 +75,7 @@ def _run_control(control: Control, query: dict[str, list[str]], body: bytes) -> 
             arguments = dict(json.loads(body))
         else:
             arguments = {key: values[0] for key, values in query.items()}
+
         return 200, control(arguments)
     except KeyError as error:
         return 400, {"error": f"{error.args[0]} is missing"}

@@ -73,9 +73,11 @@ class JobObjects:
             yield get_client("s3", self._region, credentials)
         except ClientError as error:
             details = error.response["Error"]
+
             reason = DENIED_REASON
             if details["Code"] in MISSING_CODES:
                 reason = "Invalid Data location"
+
             raise JobFailed(f"{reason}: {resource_arn}: {details['Message']}") from error
 
 

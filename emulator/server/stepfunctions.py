@@ -162,6 +162,7 @@ def _build_event_detail(execution: Execution) -> dict[str, object]:
 
 
 def _to_milliseconds(time: dt.datetime | None) -> int | None:
+    """Convert a time as in the events of Step Functions. None stands for "not yet"."""
     if time is None:
         return None
     return int(time.timestamp() * 1000)

@@ -75,6 +75,8 @@ def read_path(path: str, state_input: StateInput) -> Json:
     """
     steps = parse_path(path)
     values: list[Json] = [_find_root(path, state_input)]
+
+    # With a wildcard, a single step can lead from one value to several.
     for step in steps:
         parents = values
         values = []

@@ -323,6 +323,7 @@ class Branch:
         raise TimeoutError
 
     def _raise_if_closed(self) -> None:
+        """Raise BranchClosed, which stops the branch's work, if the branch is closed."""
         if self.is_closed():
             raise BranchClosed
 

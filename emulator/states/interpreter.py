@@ -111,6 +111,7 @@ def _run_state(
 def _run_with_retries(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
     """Run a state and retry it if it fails. If no retries are left, use a matching catcher."""
     retry_counts: Counter[int] = Counter()  # Each retrier has its own MaxAttempts.
+
     while True:
         try:
             return STATE_FUNCTIONS[state["Type"]](branch, state, state_input)
@@ -147,9 +148,11 @@ def _catch_error(
 
 def _calculate_delay(branch: Branch, retrier: JsonObject, retry_count: int) -> float:
     """Calculate the seconds to wait before the next retry, with exponential backoff."""
+    # These defaults come from the specification of the States Language.
     interval = retrier.get("IntervalSeconds", 1)
     seconds: float = interval * retrier.get("BackoffRate", 2) ** retry_count
     seconds = min(seconds, retrier.get("MaxDelaySeconds", seconds))
+
     if retrier.get("JitterStrategy") == "FULL":
         return branch.execution.host.uniform(0, seconds)
     return seconds
@@ -171,6 +174,7 @@ def _run_pass(_branch: Branch, state: JsonObject, state_input: StateInput) -> Tr
 def _run_fail(_branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
     """Raise StateFailed with the state's Error and with its Cause, literal or from CausePath."""
     cause = state.get("Cause")
+
     if "CausePath" in state:
         path = state["CausePath"]
         cause = read_field_path(path, state_input, "CausePath")
@@ -196,10 +200,12 @@ def _run_choice(_branch: Branch, state: JsonObject, state_input: StateInput) -> 
 
 
 def _run_wait(branch: Branch, state: JsonObject, state_input: StateInput) -> Transition:
+    """Sleep for the state's Seconds, or for those at its SecondsPath."""
     if "SecondsPath" in state:
         branch.sleep(_read_seconds(state, state_input))
     else:
         branch.sleep(state["Seconds"])
+
     return Transition(state_input.document, state.get("Next"))
 
 
@@ -284,12 +290,15 @@ def _run_iteration(
     The iteration's input is the item itself, or the result of ItemSelector if the Map has one.
     """
     name = state_input.context["State"]["Name"]
+    # Inside an iteration, the context object also contains the item.
     context = {**state_input.context, "Map": {"Item": {"Index": index, "Value": item}}}
     document = item
+
     try:
         if "ItemSelector" in state:
             selector_input = StateInput(state_input.document, context)
             document = fill_template(state["ItemSelector"], selector_input)
+
         output = _run_machine(iteration, state["ItemProcessor"], document, context)
     except StateFailed:
         iteration.add_event("MapIterationFailed", is_followed=False, name=name, index=index)
@@ -311,6 +320,7 @@ STATE_FUNCTIONS: Mapping[str, Callable[[Branch, JsonObject, StateInput], Transit
 
 
 def _build_parameters(state: JsonObject, state_input: StateInput) -> Json:
+    """Fill in the state's Parameters. Without any, the whole document is the parameter."""
     if "Parameters" not in state:
         return state_input.document
     return fill_template(state["Parameters"], state_input)

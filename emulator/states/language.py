@@ -181,11 +181,13 @@ def _list_transitions(machine: JsonObject, location: str) -> Iterator[tuple[str,
 
 
 def _is_number(value: Json) -> bool:
+    """Return whether a value is a number in JSON."""
     # `isinstance` would accept a bool as an int, but AWS doesn't.
     return type(value) in {int, float}
 
 
 def _build_integer_check(minimum: int) -> ValueCheck:
+    """Build the check of a field that contains a whole number, such as TimeoutSeconds."""
     expected = f"a whole number from {minimum} on"
     return expected, lambda value: type(value) is int and value >= minimum
 
@@ -209,6 +211,7 @@ def _is_template(value: Json) -> bool:
 
 
 def _are_error_names(value: Json) -> bool:
+    """Return whether an ErrorEquals is a list of strings that isn't empty."""
     if not isinstance(value, list):
         return False
     return bool(value) and all(isinstance(name, str) for name in value)

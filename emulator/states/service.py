@@ -293,6 +293,7 @@ def _check_definition(definition: str) -> None:
 
 
 def _check_execution_input(text: str) -> None:
+    """Reject the input of a new execution if it isn't JSON."""
     try:
         json.loads(text)
     except ValueError as error:
@@ -342,6 +343,7 @@ def _paginate(
     ids = [str(item[id_field]) for item in items]
     start = 0
     token = request.fields.get("nextToken")
+
     if token in ids:
         start = ids.index(token)
     elif token is not None:

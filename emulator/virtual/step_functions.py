@@ -274,6 +274,7 @@ def _call_handler(handler: Handler, payload: str, request_id: str) -> object:
 
 
 def _build_simulated_failure(failure: LambdaFailure, request_id: str) -> StateFailed:
+    """Build the failure that a handler simulates by raising LambdaFailure."""
     if not failure.error.startswith("Lambda."):
         return _build_function_failure(failure.error, failure.message)
 
@@ -285,6 +286,7 @@ def _build_simulated_failure(failure: LambdaFailure, request_id: str) -> StateFa
 
 
 def _build_handler_failure(error: Exception, request_id: str) -> StateFailed:
+    """Build the failure for an exception that a handler raised, with its stack trace."""
     # In Lambda, the stack trace begins in the handler, so skip the frame in this module.
     frames = traceback.extract_tb(error.__traceback__)[1:]
     return _build_function_failure(

@@ -111,6 +111,7 @@ class VirtualClock:
         """
         task = self.current_task
         task.wait_id = object()
+
         if waiters is not None:
             waiters.append(task)
         if until is not None:
