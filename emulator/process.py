@@ -70,10 +70,12 @@ class Emulator:
     """A running emulator, from the point of view of the process that started it."""
 
     endpoint: str
+    """The URL at which all services are available."""
     account: str
     region: str
     process: subprocess.Popen[str]
     log: Path
+    """The server's standard error, which includes the errors of the emulated services."""
     _clients: dict[str, BaseClient] = field(default_factory=dict, repr=False)
 
     @property

@@ -27,6 +27,7 @@ class InputOperations(NamedTuple):
     """The operations that set and remove a single input, for example a log group's retention."""
 
     put: str
+    """The operation to call when the input is new or has changed."""
     remove: str = ""
     """The operation to call when a program no longer declares the input."""
     parameter: str = ""
@@ -151,6 +152,7 @@ class Resource:
 
     type: ResourceType
     aws: Aws
+    """The emulator that the resource is in."""
     id: str
     """The resource's ID in Pulumi."""
     parameters: ApiStructure

@@ -20,7 +20,10 @@ class Caller(NamedTuple):
     account: str
     region: str
     arn: str
+    """The caller's ARN, which is recorded together with the call."""
+
     access_key: str = ""
+    """The access key that signed the call. The server looks up its policies."""
 
 
 def list_required_permissions(

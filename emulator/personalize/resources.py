@@ -214,7 +214,10 @@ class PlannedTraining:
     """The next automatic training of a solution."""
 
     planned_at: datetime
+    """When the training was planned, which is earlier than when it should start."""
+
     is_first: bool
+    """Whether the solution is new, or its automatic training was just turned on."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -223,7 +226,9 @@ class Solution(Updatable):
 
     resource_type = "solution"
     recipe: Recipe
+
     planned_training: PlannedTraining | None = None
+    """The next automatic training. It's None for a solution that never had any planned."""
 
 
 @dataclass(kw_only=True, eq=False)

@@ -84,9 +84,12 @@ class Execution:
 
     status = "RUNNING"
     output_text: str | None = None
+    """The output as JSON. It's None unless the execution has succeeded."""
     error: str | None = None
+    """The name of the error, if the execution failed or was aborted with one."""
     cause: str | None = None
     stop_date: datetime | None = None
+    """When the execution ended. It's None while the execution is running."""
 
     def __init__(self, host: Host, state_machine: StateMachine, name: str, input_text: str) -> None:
         self.host = host
@@ -103,10 +106,13 @@ class Execution:
         self.events: list[dict[str, Any]] = []
         """The history, in the format of GetExecutionHistory in boto3."""
         self.ended = host.event()
+        """Set when the execution ends, whatever its status."""
         self.lock = threading.RLock()
+        """Protects the status, the history and the branches, which several threads change."""
         self.waiting_branches: dict[Event, Branch] = {}
         """Event -> the branch that's waiting for the event. Closing the branch sets the event."""
         self._serialized: dict[int, tuple[Json, str]] = {}
+        """The cache of `serialize`."""
         self.root = Branch(self)
 
     def start(self, run: "Callable[[Execution], None]") -> None:

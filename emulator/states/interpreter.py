@@ -32,10 +32,12 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.htm
 
 
 class Transition(NamedTuple):
-    """The output of a state and the name of the next state, or None if it was the last state."""
+    """What a state results in."""
 
     output: Json
+    """The document that the next state gets as its input."""
     next_state: str | None
+    """The name of the next state, or None if this was the last one."""
 
 
 def run(execution: Execution) -> None:

@@ -48,15 +48,13 @@ class LambdaFailure(Exception):  # noqa: N818  # AWS's failure, not an error of 
 
 
 class Call(NamedTuple):
-    """A function call during an execution.
-
-    `outcome` is the function's result or the name of its error, or None while the function is
-    running.
-    """
+    """A function call during an execution."""
 
     function: str
+    """The function's name, without the version."""
     payload: object
     outcome: object
+    """The function's result or the name of its error, or None while the function is running."""
 
 
 class Execution(InterpretedExecution):
@@ -206,7 +204,9 @@ class StateMachine:
     step_functions: StepFunctions = field(repr=False)
     arn: str
     functions: Mapping[str, Handler]
+    """Function name -> handler."""
     timeouts: Mapping[str, float]
+    """Function name -> timeout in seconds, for functions whose timeout isn't 15 minutes."""
 
     def start(
         self,

@@ -34,9 +34,12 @@ class Task:
 
     def __init__(self, group: Hashable) -> None:
         self.group = group
-        self.deadline: int | None = None  # the value of `elapsed` at which `sleep` is cut short
-        self.wait_id: object | None = None  # identifies the current wait, if any
-        self.was_woken = False  # the result of the last wait
+        self.deadline: int | None = None
+        """The value of the clock's `elapsed` at which `sleep` is cut short."""
+        self.wait_id: object | None = None
+        """Identifies the current wait, so that the timer of an earlier wait doesn't end it."""
+        self.was_woken = False
+        """Whether the last wait ended because the task was woken, and not because of a timeout."""
         self.greenlet = getcurrent()
 
 
@@ -54,13 +57,16 @@ class VirtualClock:
         self.elapsed = 0
         self.current_task = self._owner = Task(None)
         self._start = start.astimezone(UTC)
-        self._tasks: dict[Task, None] = {}  # the unfinished tasks except the owner, oldest first
+        self._tasks: dict[Task, None] = {}
+        """The unfinished tasks except the owner, oldest first."""
         self._ready: deque[Task] = deque()
-        # A heap of (end of a wait, number, task, wait ID). If two waits end at the same time, the
-        # one with the lower number ends first.
+        """The tasks that aren't waiting, in the order in which they get their turns."""
         self._timers: list[tuple[int, int, Task, object]] = []
+        """A heap of (end of a wait, number, task, wait ID). If two waits end at the same time, the
+        one with the lower number ends first."""
         self._timer_numbers = itertools.count()
-        self._error: BaseException | None = None  # to be raised by the owner
+        self._error: BaseException | None = None
+        """The exception of a task, which the owner has to raise."""
 
     def now(self) -> datetime:
         """Return the current virtual time in UTC."""
