@@ -188,18 +188,15 @@ class Personalize:
             )
 
         store = self._advance_store(caller)
-        permissions = list_required_permissions(operation_name, request, store)
-        for action, resource_arns in permissions.items():
-            self._authorize(caller, action, resource_arns)
+        for action, arns in list_required_permissions(operation_name, request, store).items():
+            self._authorize(caller, action, arns)
 
         # A stale response shows the past, but only a read can be stale.
         if operation_name.startswith(("Describe", "List")):
             store.now -= timedelta(seconds=fault.stale_seconds)
 
         result = OPERATIONS[operation_name](store, request)
-        if isinstance(result, Resource):
-            result = result.details
-        response = fault.change_response(result or {})
+        response = fault.change_response(_build_response(result))
         fault.raise_after_operation()
         return response
 
@@ -235,6 +232,13 @@ class Personalize:
         store = self._stores[key]
         store.advance(max(self._clock(), store.now))
         return store
+
+
+def _build_response(result: Resource | Response | None) -> Response:
+    """Turn the return value of an operation into a response."""
+    if isinstance(result, Resource):
+        return result.details
+    return result or {}
 
 
 def _select_fields(shape: Shape | None, value: object) -> object:

@@ -49,10 +49,8 @@ def record_actions(
     if not alarm.get("ActionsEnabled", True):
         return
 
-    topic_arns = alarm.get(ACTION_FIELDS.get(new_state, "InsufficientDataActions"))
-    if topic_arns is None:
-        return
-    for topic_arn in topic_arns:
+    action_field = ACTION_FIELDS.get(new_state, "InsufficientDataActions")
+    for topic_arn in alarm.get(action_field) or []:
         entry = _build_history_entry(alarm["AlarmName"], topic_arn)
         cloudwatch._history_entries().append(entry)  # noqa: SLF001  # no other way
 

@@ -44,9 +44,14 @@ def find_next_slot(timing: Timing, after: dt.datetime | None = None) -> dt.datet
     if cron := CRON_EXPRESSION.fullmatch(expression):
         return _find_next_cron_slot(cron[1].split(), zone, after)
 
+    raise ValueError(_explain_refusal(expression))
+
+
+def _explain_refusal(expression: str) -> str:
+    """Explain that an expression is invalid or, for at(), that the emulator doesn't support it."""
     if expression.startswith("at("):
-        raise ValueError(f"{expression} is not supported by this emulator, only rate() and cron()")
-    raise ValueError(f"Invalid Schedule Expression {expression}.")
+        return f"{expression} is not supported by this emulator, only rate() and cron()"
+    return f"Invalid Schedule Expression {expression}."
 
 
 def _find_zone(timing: Timing) -> ZoneInfo:

@@ -18,7 +18,7 @@ PATH_STEP = re.compile(r"\.([^\W\d][\w-]*)|\[\*\]")
 """One step of a path: `.name` or `[*]`."""
 WILDCARD = "[*]"
 """The step that selects all items of a list, or all values of an object."""
-ARRAY_CONTAINS = re.compile(r"States\.ArrayContains\((\$.*), *'([^']*)'\)")
+ARRAY_CONTAINS = re.compile(r"\AStates\.ArrayContains\((\$.*), *'([^']*)'\)\Z")
 """The only intrinsic function that the emulator supports:
 https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html."""
 
@@ -179,11 +179,11 @@ def fill_template(template: Json, state_input: StateInput) -> Json:
 
 
 def _evaluate(expression: str, state_input: StateInput, field: str) -> Json:
-    """Evaluate an expression that `check_expression` has accepted.
+    """Evaluate an expression, which is either a path or a call of States.ArrayContains.
 
     `field` is the key that contains the expression, which error messages refer to.
     """
-    call = ARRAY_CONTAINS.fullmatch(expression)
+    call = ARRAY_CONTAINS.match(expression)
     if call is None:
         return read_field_path(expression, state_input, field)
 
@@ -207,15 +207,6 @@ def find_expressions(template: Json) -> Iterator[Json]:
                 yield value
             else:
                 yield from find_expressions(value)
-
-
-def check_expression(expression: str) -> None:
-    """Raise ValueError unless an expression is a path or `States.ArrayContains(path, 'text')`."""
-    call = ARRAY_CONTAINS.fullmatch(expression)
-    path = expression
-    if call is not None:
-        path = call[1]
-    parse_path(path)
 
 
 def to_json(document: Json) -> str:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from emulator.states.documents import (
+    ARRAY_CONTAINS,
     WILDCARD,
     Json,
     JsonObject,
-    check_expression,
     find_expressions,
     parse_path,
 )
@@ -206,7 +206,9 @@ def _is_result_path(value: Json) -> bool:
 def _is_template(value: Json) -> bool:
     """Return True if all expressions are supported, and raise ValueError otherwise."""
     for expression in find_expressions(value):
-        check_expression(str(expression))
+        # Both kinds of expressions contain a path.
+        path = ARRAY_CONTAINS.sub(r"\1", str(expression))
+        parse_path(path)
     return True
 
 

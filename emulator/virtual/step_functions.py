@@ -267,6 +267,7 @@ def _call_handler(handler: Handler, payload: str, request_id: str) -> object:
         raise _build_simulated_failure(failure, request_id) from None
     except Exception as error:
         raise _build_handler_failure(error, request_id) from error
+
     return json.loads(response)
 
 

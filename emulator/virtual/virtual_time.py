@@ -34,13 +34,14 @@ class Task:
 
     def __init__(self, group: Hashable) -> None:
         self.group = group
+        self.greenlet = getcurrent()
+
         self.deadline: int | None = None
         """The value of the clock's `elapsed` at which `sleep` is cut short."""
         self.wait_id: object | None = None
         """Identifies the current wait, so that the timer of an earlier wait doesn't end it."""
         self.was_woken = False
         """Whether the last wait ended because the task was woken, and not because of a timeout."""
-        self.greenlet = getcurrent()
 
 
 class VirtualClock:
@@ -57,6 +58,7 @@ class VirtualClock:
         self.elapsed = 0
         self.current_task = self._owner = Task(None)
         self._start = start.astimezone(UTC)
+
         self._tasks: dict[Task, None] = {}
         """The unfinished tasks except the owner, oldest first."""
         self._ready: deque[Task] = deque()
@@ -130,11 +132,16 @@ class VirtualClock:
 
         if waiters is not None and task in waiters:
             waiters.remove(task)
-        if task is self._owner and self._error is not None:
-            error = self._error
-            self._error = None
-            raise error
+        if task is self._owner:
+            self._raise_error()
         return task.was_woken
+
+    def _raise_error(self) -> None:
+        """Raise the exception that was stored for the owner, if any, and forget it."""
+        error = self._error
+        self._error = None
+        if error is not None:
+            raise error
 
     def wake_all(self, waiters: deque[Task]) -> None:
         """Wake all tasks in a queue in order and empty the queue."""
