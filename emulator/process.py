@@ -37,7 +37,7 @@ START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 10
 LOG_TAIL_CHARACTERS = 4000
 # The only environment variables that the emulator and its functions inherit.
-INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "SYSTEMROOT", "TZ")
+INHERITED_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
 
 
 class Options(TypedDict):

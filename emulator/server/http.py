@@ -8,7 +8,6 @@ from hypercorn.typing import ASGISendCallable, ASGISendEvent
 
 Response = tuple[int, dict[str, str], bytes]
 """The status, headers and body of a response, as MiniStack's handlers return them."""
-REQUEST_ID_HEADER = b"x-amzn-requestid"
 NO_RESPONSE: Response = 0, {}, b""
 """Stands for a lost response: the connection is closed without sending anything."""
 
@@ -39,7 +38,7 @@ def _filter_headers(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes,
 
     Of several headers with the same name, only the last one is kept.
     """
-    values_by_name = {REQUEST_ID_HEADER: str(uuid.uuid4()).encode()}
+    values_by_name = {b"x-amzn-requestid": str(uuid.uuid4()).encode()}
     for name, value in headers:
         values_by_name[name.lower()] = value
     return [
