@@ -6,26 +6,22 @@ too, but the reports of earlier runs still say which version it served.
 
 from __future__ import annotations
 
-import json
 import shlex
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from functions.common.formatting import format_time, resource_name
 from functions.common.messages import Message
-from retrain.look.runs import list_latest_executions
+from retrain.look.runs import read_reports
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from functions.planning.plan_run import RunView
     from functions.planning.solutions import SolutionView
     from functions.report.model import Report, ServingReport
     from retrain.account.target import Target
-
-MAX_REPORTS = 50
-"""How many of the newest reports are searched. Each one takes a request."""
 
 
 def describe_lost_campaigns(view: RunView, target: Target | None) -> Iterator[Message]:
@@ -33,15 +29,29 @@ def describe_lost_campaigns(view: RunView, target: Target | None) -> Iterator[Me
 
     If the pipeline isn't deployed, `target` is None, and there are no reports to consult.
     """
-    lost_campaigns = find_lost_campaigns(view)
-    reports = []
-    if lost_campaigns and target is not None:
-        reports = _read_reports(target)
-
-    for campaign_arn, solution in lost_campaigns.items():
+    for campaign_arn, solution in find_lost_campaigns(view).items():
         versions = solution.solution_state.versions
         active_arns = [version.arn for version in versions if version.is_active]
+        reports: Iterable[Report] = ()
+        if target is not None:
+            reports = read_reports(target)
         yield describe_lost_campaign(campaign_arn, active_arns, reports)
+
+
+def advise_about_lost_campaigns(
+    problems: Sequence[Message], view: RunView, target: Target | None
+) -> Iterator[Message]:
+    """Yield all problems of a refused run, and for lost campaigns, how to create them again.
+
+    A guard reports a lost campaign as well, but only that it doesn't exist.
+    """
+    yield from describe_lost_campaigns(view, target)
+
+    lost_campaigns = find_lost_campaigns(view)
+    for problem in problems:
+        subject = problem["text"].partition(": ")[0]
+        if subject not in lost_campaigns:
+            yield problem
 
 
 def find_lost_campaigns(view: RunView) -> dict[str, SolutionView]:
@@ -54,19 +64,8 @@ def find_lost_campaigns(view: RunView) -> dict[str, SolutionView]:
     }
 
 
-def _read_reports(target: Target) -> list[Report]:
-    """Read the reports of the latest successful runs, newest first. Other runs have none."""
-    client = target.access.step_functions
-    executions = list_latest_executions(target)
-    succeeded = [execution for execution in executions if execution.status == "SUCCEEDED"]
-    return [
-        json.loads(client.describe_execution(executionArn=execution.arn)["output"])["report"]
-        for execution in succeeded[:MAX_REPORTS]
-    ]
-
-
 def describe_lost_campaign(
-    campaign_arn: str, active_arns: Sequence[str], reports: Sequence[Report]
+    campaign_arn: str, active_arns: Sequence[str], reports: Iterable[Report]
 ) -> Message:
     """Build the message about a lost campaign, with the command that creates it.
 

@@ -29,7 +29,7 @@ from retrain.account.output import print_json, print_message, print_result
 from retrain.account.target import PipelineOptions
 from retrain.check.examined_pipeline import find_pipeline
 from retrain.look.lines import Line, print_lines
-from retrain.look.lost_campaigns import describe_lost_campaigns
+from retrain.look.lost_campaigns import advise_about_lost_campaigns
 from retrain.look.plan_steps import list_steps
 from retrain.look.runs import list_running_executions
 from retrain.options import ExportDateOption, ForceOption, JsonOption, SkipImportOption, command
@@ -41,20 +41,10 @@ if TYPE_CHECKING:
 
     from functions.contract import Plan, RunRequest
     from functions.planning.plan_run import RunView
-    from functions.run.execution_input import InputProblem
     from retrain.check.examined_pipeline import ExaminedPipeline
     from retrain.look.plan_steps import Step
 
 Document: TypeAlias = dict[str, Any]
-REFUSED: Document = {
-    "outcome": "REFUSED",
-    "reasons": [],
-    "problems": [],
-    "steps": [],
-    "warnings": [],
-    "expectedCost": None,
-}
-"""The document's fields about a refused run, without its problems."""
 ACTIONS = {
     "import": ("+", "green", "to import"),
     "train": ("+", "green", "to train"),
@@ -112,43 +102,47 @@ def plan(
 
 
 def _build_document(pipeline: ExaminedPipeline, request: RunRequest) -> Document:
-    """Plan a run with this input, and build the document about it.
-
-    A refused run has problems instead of steps.
-    """
+    """Plan a run with this input, and build the document about it."""
     document: Document = {
         "source": pipeline.source,
         "deployed": pipeline.target is not None,
         "notes": [*_list_deployment_notes(pipeline)],
-        **REFUSED,
+        # A refused run has problems instead of what follows.
+        "outcome": "REFUSED",
+        "reasons": [],
+        "problems": [],
+        "steps": [],
+        "warnings": [],
+        "expectedCost": None,
     }
 
     execution = build_placeholder_execution(request)
-    input_problems = find_input_problems(pipeline.settings, execution)
-    if input_problems:
-        return {**document, "problems": [*map(_explain_input_problem, input_problems)]}
+    for problem in find_input_problems(pipeline.settings, execution):
+        document["problems"].append(Message(text=format_input_problem(problem)))
 
-    with redirect_function_clients(pipeline.access) as client:
-        view = read_view(client, pipeline.settings, identify_run(execution))
-        # A refused run has these notes, too.
-        document["notes"] += _list_data_notes(pipeline, view)
-        return {**document, **_plan_steps(client, view)}
-
-
-def _explain_input_problem(problem: InputProblem) -> Message:
-    return Message(text=format_input_problem(problem))
+    if not document["problems"]:
+        with redirect_function_clients(pipeline.access) as client:
+            view = read_view(client, pipeline.settings, identify_run(execution))
+            document |= _plan_steps(client, pipeline, view)
+            document["notes"] += _explain_pause(view)
+    return document
 
 
-def _plan_steps(client: PersonalizeClient, view: RunView) -> Document:
+def _explain_pause(view: RunView) -> Iterator[str]:
+    pause = pause_for_deletion(view.data_snapshot.deletions, view.run)
+    if pause:
+        yield f"{shorten_arns(pause.reason)}."
+
+
+def _plan_steps(client: PersonalizeClient, pipeline: ExaminedPipeline, view: RunView) -> Document:
     """Return the document's fields about the steps, or the problems if the run would be refused."""
     try:
         planned = plan_run(view)
     except RunRefused as refusal:
-        return {"problems": refusal.problems}
+        return {"problems": [*advise_about_lost_campaigns(refusal.problems, view, pipeline.target)]}
 
     steps = [*list_steps(client, view, planned)]
-    costs = [step.get("expectedCost") for step in steps]
-    known_costs = [cost for cost in costs if cost is not None]
+    known_costs = [cost for step in steps if (cost := step.get("expectedCost")) is not None]
     return {
         "outcome": _predict_outcome(view, planned),
         "reasons": planned["reasons"],
@@ -178,16 +172,6 @@ def _list_deployment_notes(pipeline: ExaminedPipeline) -> Iterator[str]:
 
     if pipeline.target and list_running_executions(pipeline.target):
         yield "A run is under way. Another run would wait until it has ended."
-
-
-def _list_data_notes(pipeline: ExaminedPipeline, view: RunView) -> Iterator[str]:
-    """Yield notes about lost campaigns, and about users who are being deleted."""
-    for message in describe_lost_campaigns(view, pipeline.target):
-        yield format_message(message, pipeline.options)
-
-    pause = pause_for_deletion(view.data_snapshot.deletions, view.run)
-    if pause:
-        yield f"{shorten_arns(pause.reason)}."
 
 
 # The screen
@@ -251,11 +235,12 @@ def _summarize(document: Document, pipeline_options: Sequence[str]) -> str:
             # The steps give the other reasons.
             return f"Plan: skipped: {format_message(document['reasons'][0], pipeline_options)}."
         case _:
-            return f"Plan: {', '.join(_list_totals(document['steps']))}."
+            return f"Plan: {', '.join(_list_totals(document))}."
 
 
-def _list_totals(steps: Sequence[Step]) -> Iterator[str]:
+def _list_totals(document: Document) -> Iterator[str]:
     """Yield the number of steps by action, then their total training hours and cost."""
+    steps = document["steps"]
     counts = Counter(step["action"] for step in steps)
     for action, (_, _, words) in ACTIONS.items():
         if counts[action]:
@@ -265,12 +250,12 @@ def _list_totals(steps: Sequence[Step]) -> Iterator[str]:
     if hours:
         yield f"about {format_number(hours)} training hours"
 
-    # Without the key, a step is free. With None, its cost is unknown.
-    costs = [step.get("expectedCost", 0) for step in steps]
-    known_costs = [cost for cost in costs if cost is not None]
-    if any(known_costs):
-        restriction = "" if known_costs == costs else " for what has a known price"
-        yield f"about ${sum(known_costs):.2f}{restriction}"
+    cost = document["expectedCost"]
+    if cost:
+        # Without the key, a step is free. With None, its cost is unknown.
+        has_unknown_cost = any(step.get("expectedCost", 0) is None for step in steps)
+        restriction = " for what has a known price" if has_unknown_cost else ""
+        yield f"about ${cost:.2f}{restriction}"
 
 
 def _print_next_command(

@@ -1,14 +1,16 @@
 """Describes the steps of a planned run for the command `plan`.
 
 A *step* is what the run does with one dataset, solution, campaign or batch job. The pipeline's own
-code has already planned it. This module adds what a person wants to know as well: what an export
-contains, how long a job will probably take, and what it will cost.
+code has already decided it: a *view* has what planning knows about a dataset or a solution, and the
+decision about it. This module adds what a person wants to know as well: what an export contains,
+how long a job will probably take, and what it will cost.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import mean, median
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from functions.common.formatting import (
     describe_export_content,
@@ -27,7 +29,7 @@ from functions.personalize.trainings import describe_version
 from functions.rules.recipes import find_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import NotRequired
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
         QualityRule,
         SolutionSettings,
     )
-    from functions.personalize.batch_jobs import ResolvedBatchJobSettings
     from functions.planning.datasets import DatasetView
     from functions.planning.plan_run import RunView
     from functions.planning.solutions import SolutionView
@@ -66,13 +67,6 @@ class Step(TypedDict):
     """Left out for a step that never costs anything."""
 
 
-class _CampaignDecision(NamedTuple):
-    """What a run does with a campaign, and why."""
-
-    action: str
-    reason: Reason
-
-
 def list_steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Iterator[Step]:
     """Yield a step for each dataset, then for each solution with its campaigns and batch jobs."""
     imports_by_type = {item["type"]: item for item in planned["imports"]}
@@ -80,15 +74,26 @@ def list_steps(client: PersonalizeClient, view: RunView, planned: Plan) -> Itera
         yield _build_import_step(dataset, imports_by_type.get(dataset.dataset_settings["type"]))
 
     for solution in view.solutions:
-        planned_solution = solution.plan_work()
-        yield _build_solution_step(client, solution, planned_solution)
+        yield from _list_solution_steps(client, solution)
 
-        for campaign in solution.solution_settings["campaigns"]:
-            yield _build_campaign_step(solution, campaign, planned_solution)
 
-        is_planned = planned_solution is not None
-        for batch_job in solution.solution_snapshot.batch_jobs:
-            yield _build_batch_step(solution, batch_job.settings, is_planned=is_planned)
+def _list_solution_steps(client: PersonalizeClient, view: SolutionView) -> Iterator[Step]:
+    work = view.plan_work()
+    yield _build_solution_step(client, view, work)
+
+    planned_arns = [campaign["campaignArn"] for campaign in work["campaigns"]] if work else []
+    for campaign in view.solution_settings["campaigns"]:
+        yield _build_campaign_step(
+            view, campaign, is_planned=campaign["campaignArn"] in planned_arns
+        )
+
+    for batch_job in view.solution_snapshot.batch_jobs:
+        output = batch_job.settings["output"]
+        yield _build_batch_step(view, output, is_planned=work is not None)
+
+
+def _build_step(resource: str, name: str, action: str, reason: Reason) -> Step:
+    return {"action": action, "resource": resource, "name": name, "reason": as_message(reason)}
 
 
 def _build_import_step(view: DatasetView, planned: PlannedImport | None) -> Step:
@@ -98,13 +103,10 @@ def _build_import_step(view: DatasetView, planned: PlannedImport | None) -> Step
     if action == "import":
         cost = round(estimate_import_cost(view.export.total_bytes), 2)
 
-    location = view.dataset_settings["dataLocation"]
+    settings = view.dataset_settings
     return {
-        "action": action,
-        "resource": view.dataset_settings["datasetArn"],
-        "name": view.dataset_settings["type"],
-        "reason": Message(text=reason),
-        "facts": [f"{location}: {', '.join(_describe_export(view))}"],
+        **_build_step(settings["datasetArn"], settings["type"], action, reason),
+        "facts": [f"{settings['dataLocation']}: {', '.join(_describe_export(view))}"],
         "expectedSeconds": _estimate_seconds(planned),
         "expectedCost": cost,
     }
@@ -130,12 +132,7 @@ def _build_solution_step(
 ) -> Step:
     """Describe whether the run trains a solution, and what that probably takes and costs."""
     action, reason = view.decision
-    step: Step = {
-        "action": action,
-        "resource": view.arn,
-        "name": resource_name(view.arn),
-        "reason": Message(text=reason),
-    }
+    step = _build_step(view.arn, resource_name(view.arn), action, reason)
     if planned is None or action != "train":
         return step
 
@@ -178,76 +175,54 @@ def _estimate_hours(client: PersonalizeClient, view: SolutionView, mode: str) ->
 
 
 def _build_campaign_step(
-    view: SolutionView, campaign: CampaignSettings, planned: PlannedSolution | None
+    view: SolutionView, campaign: CampaignSettings, *, is_planned: bool
 ) -> Step:
+    """Describe whether the run updates a campaign, and why it does or doesn't.
+
+    `is_planned` is True if the plan has the campaign, either for an update or for a verdict that
+    hasn't been reported yet.
+    """
     campaign_arn = campaign["campaignArn"]
-    decision = _predict_campaign_decision(view, campaign, planned)
+    build_step = partial(_build_step, campaign_arn, f"campaign {resource_name(campaign_arn)}")
 
-    return {
-        "action": decision.action,
-        "resource": campaign_arn,
-        "name": f"campaign {resource_name(campaign_arn)}",
-        "reason": as_message(decision.reason),
-    }
-
-
-def _predict_campaign_decision(
-    view: SolutionView, campaign: CampaignSettings, planned: PlannedSolution | None
-) -> _CampaignDecision:
-    """Predict whether the run updates a campaign, and why."""
-    campaign_arn = campaign["campaignArn"]
     state = view.earlier_versions.campaign_states[campaign_arn]
     if state.record.trial:
         trial_name = resource_name(state.record.trial.version_arn)
-        return _CampaignDecision("wait", f"{trial_name} is on trial, which the run ends first")
+        return build_step("wait", f"{trial_name} is on trial, which the run ends first")
 
-    served_text = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
+    served = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
     if state.pin:
-        return _CampaignDecision("keep", f"{served_text} and is pinned")
+        return build_step("keep", f"{served} and is pinned")
 
-    if planned is None or campaign_arn not in _list_campaign_arns(planned):
-        return _explain_kept_version(view, campaign_arn, served_text, action="keep")
+    update = _describe_update(view, campaign)
+    if is_planned and update is not None:
+        return build_step("update", f"{served}; {update}")
 
-    update = _describe_update(view, campaign, planned)
-    if update is None:
-        # The run leaves the campaign alone and only reports the verdict on the version.
-        return _explain_kept_version(view, campaign_arn, served_text, action="report")
-    return _CampaignDecision("update", f"{served_text}; {update}")
-
-
-def _list_campaign_arns(planned: PlannedSolution) -> Collection[str]:
-    return [campaign["campaignArn"] for campaign in planned["campaigns"]]
+    verdict = _explain_verdict(view, campaign_arn, served)
+    if verdict is None:
+        return build_step("keep", served)
+    return build_step("report" if is_planned else "keep", verdict)
 
 
-def _describe_update(
-    view: SolutionView, campaign: CampaignSettings, planned: PlannedSolution
-) -> str | None:
+def _describe_update(view: SolutionView, campaign: CampaignSettings) -> str | None:
     """Say which version a campaign gets and on what conditions, or return None if it gets none."""
     pending = view.earlier_versions.pending_versions.get(campaign["campaignArn"])
     if pending and pending != view.earlier_versions.candidate:
         return f"it gets {resource_name(pending.arn)}, which a person has approved"
-
-    is_trained = planned["existingVersionArn"] is None
-    if pending or is_trained:
+    if pending or view.gets_new_version:
         return _describe_conditions(view, campaign)
     return None
 
 
-def _explain_kept_version(
-    view: SolutionView, campaign_arn: str, served_text: str, *, action: str
-) -> _CampaignDecision:
-    """Explain why a campaign keeps its version.
-
-    If the rules would turn the candidate down, the decision has their reasons and `action`. If
-    there's nothing to deploy, the action is "keep", and `served_text` is the whole reason.
-    """
+def _explain_verdict(view: SolutionView, campaign_arn: str, served: str) -> Message | None:
+    """Explain why the rules turn the candidate down, or return None if they don't."""
     deployment = view.earlier_versions.predicted_deployments.get(campaign_arn)
     if deployment is None or not deployment.first_step.reasons:
-        return _CampaignDecision("keep", served_text)
+        return None
 
     step = deployment.first_step
-    subject = f"{served_text}, because {resource_name(deployment.version.arn)} is {step.outcome}"
-    return _CampaignDecision(action, add_subject(subject, join_reasons(step.reasons)))
+    subject = f"{served}, because {resource_name(deployment.version.arn)} is {step.outcome}"
+    return add_subject(subject, join_reasons(step.reasons))
 
 
 def _describe_conditions(view: SolutionView, campaign: CampaignSettings) -> str:
@@ -285,34 +260,22 @@ def _describe_metric(rule: QualityRule) -> str:
     return f"{name} relative to {resource_name(rule['relativeTo'])}"
 
 
-def _build_batch_step(
-    view: SolutionView, batch_job: ResolvedBatchJobSettings, *, is_planned: bool
-) -> Step:
+def _build_batch_step(view: SolutionView, output: str, *, is_planned: bool) -> Step:
     """Describe whether the run starts a batch job, which it does after updating the campaigns."""
-    output = batch_job["output"]
-    action = "write" if is_planned else "keep"
-    reasons = _explain_batch_job(view, output, is_planned=is_planned)
-
-    return {
-        "action": action,
-        "resource": output,
-        "name": f"batch job to {output}",
-        "reason": join_reasons(reasons),
-    }
-
-
-def _explain_batch_job(view: SolutionView, output: str, *, is_planned: bool) -> Sequence[Reason]:
-    step = view.earlier_versions.predicted_batch_steps.get(output)
+    predicted_step = view.earlier_versions.predicted_batch_steps.get(output)
+    reasons: list[Reason] = ["no version is trained"]
     warnings: Sequence[Reason] = ()
-    if step is not None:
-        warnings = step.progress_changes.get("warnings", ())
+    if predicted_step is not None:
+        reasons = [*predicted_step.reasons] or ["version, input and settings have not changed"]
+        warnings = predicted_step.progress_changes.get("warnings", ())
 
+    action = "keep"
     if is_planned:
+        action = "write"
         # Until the run has trained and deployed, nobody knows which version the job will use.
-        return ["if version, input or settings have changed by then", *warnings]
-    if step is None:
-        return ["no version is trained"]
-    return [*(step.reasons or ["version, input and settings have not changed"]), *warnings]
+        reasons = ["if version, input or settings have changed by then"]
+    reason = join_reasons([*reasons, *warnings])
+    return _build_step(output, f"batch job to {output}", action, reason)
 
 
 def _estimate_seconds(planned: PlannedImport | PlannedSolution | None) -> int | None:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from functions.report.mail import ERROR_HEADLINES
-from functions.run.execution_data import (
-    RUN_ID_PATTERN,
-    identify_run,
-)
-from functions.run.executions import (
-    MAX_LISTED_EXECUTIONS,
-    read_first_state_output,
-)
+from functions.run.execution_data import RUN_ID_PATTERN, identify_run
+from functions.run.executions import MAX_LISTED_EXECUTIONS, read_first_state_output
 from retrain.account.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from mypy_boto3_stepfunctions import SFNClient
+
+    from functions.report.model import Report
     from retrain.account.target import Target
 
 
@@ -33,8 +30,6 @@ class Execution:
     """RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
     started_at: datetime
     stopped_at: datetime | None
-    error: str = ""
-    """The error and its cause, or "" if the execution has none or they're unknown."""
 
     @property
     def name(self) -> str:
@@ -46,11 +41,6 @@ class Execution:
         """True if the execution hasn't ended yet."""
         return self.status == "RUNNING"
 
-    @property
-    def failure(self) -> str:
-        """Why the execution failed: its error, or for example after a timeout, its status."""
-        return self.error or ERROR_HEADLINES.get(self.status, "no cause given")
-
     def elapsed_seconds(self, now: datetime) -> float:
         """Return how long the execution has been running or, if it has ended, how long it ran."""
         end = self.stopped_at or now
@@ -58,15 +48,26 @@ class Execution:
 
 
 def parse_execution(description: Mapping[str, Any]) -> Execution:
-    """Parse an execution from DescribeExecution, or from ListExecutions, which omits the error."""
-    error_parts = [description.get("error"), description.get("cause")]
+    """Parse an execution from ListExecutions or DescribeExecution."""
     return Execution(
         arn=description["executionArn"],
         status=description["status"],
         started_at=description["startDate"],
         stopped_at=description.get("stopDate"),
-        error=": ".join(filter(None, error_parts)),
     )
+
+
+def read_report(client: SFNClient, execution: Execution) -> Report:
+    """Read the report of a run, which is in the output of its execution if that succeeded."""
+    description = client.describe_execution(executionArn=execution.arn)
+    return cast("Report", json.loads(description["output"])["report"])
+
+
+def read_reports(target: Target) -> Iterator[Report]:
+    """Yield the reports of the latest successful runs, newest first. Each takes a request."""
+    for execution in list_latest_executions(target):
+        if execution.status == "SUCCEEDED":
+            yield read_report(target.access.step_functions, execution)
 
 
 def list_executions(target: Target) -> Iterator[Execution]:

@@ -65,7 +65,8 @@ def test_it_is_created_again_with_the_version_that_had_passed_and_its_capacity(p
     known = f"{short_name(passed)}, which had passed there by 2026-11-29 07:50 UTC"
     assert text == f"{OUTAGE}; create it with {known}"
     assert command.endswith(f" {passed} --min-provisioned-tps 3")
-    assert command in prod.retrain("plan -s prod").out
+    plan = prod.retrain("plan -s prod").out
+    assert f"`{command}`\nPlan: refused, 1 problem." in plan, "the guard's problem is left out"
 
     create(prod, command)
     assert prod.pipeline.served_version() == passed
