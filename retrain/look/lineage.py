@@ -15,6 +15,7 @@ from functions.common.formatting import (
     format_number,
     format_size,
     format_time,
+    resource_name,
 )
 from functions.personalize.approvals import parse_approval
 from functions.personalize.campaigns import read_campaign_state
@@ -30,13 +31,13 @@ from retrain.look.lines import STYLES, Line
 from retrain.names import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping
 
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import SolutionVersionTypeDef
 
     from functions.contract import Tags
+    from functions.rules.campaigns import CampaignState
     from functions.rules.imports import Import
     from retrain.account.access import Access
 
@@ -47,14 +48,6 @@ VERSION_ARN = re.compile(
 MAX_IMPORTS = 5
 """How many import jobs of each dataset are shown. Each takes two requests, and if a dataset is
 imported with INCREMENTAL, a version may have been trained on hundreds of imports."""
-RELATIONS = {
-    "serves": "serves it",
-    "onTrial": "has it on trial",
-    "good": "rolls back to it",
-    "previous": "had it before",
-    "bad": "was rolled back from it",
-}
-"""Key in the JSON document -> how a campaign is related to the version, in words."""
 
 
 def read_lineage(access: Access, version_arn: str) -> Document:
@@ -80,43 +73,32 @@ def read_lineage(access: Access, version_arn: str) -> Document:
 
 
 def _build_lineage(client: PersonalizeClient, version: SolutionVersionTypeDef) -> Document:
+    """Add to AWS's description of a version what its tags, imports and campaigns tell about it."""
     version_arn = version["solutionVersionArn"]
-    solution_arn = version["solutionArn"]
     tags = read_tags(client, version_arn)
-
     metrics: Mapping[str, float] = {}
     if is_active(version["status"]):
         metrics = read_metrics(client, version_arn)
 
     return {
-        "solutionVersionArn": version_arn,
-        "solutionArn": solution_arn,
-        "status": version["status"],
-        "failure": version.get("failureReason"),
-        "recipeArn": version.get("recipeArn"),
-        "trainingMode": version.get("trainingMode", "FULL"),
-        "trainingHours": version.get("trainingHours"),
-        "createdAt": version["creationDateTime"],
-        "endedAt": version["lastUpdatedDateTime"],
+        **version,
         # Without this tag, a person or Personalize itself trained the version.
         "runId": tags.get(RUN_TAG),
-        "approval": _build_approval(tags),
+        "approval": _describe_approval(tags),
         "datasets": [*_read_datasets(client, version)],
         "metrics": metrics,
-        "campaigns": [*_read_campaigns(client, version_arn, solution_arn)],
+        "campaigns": [*_read_campaigns(client, version_arn, version["solutionArn"])],
     }
 
 
-def _build_approval(tags: Tags) -> Document | None:
+def _describe_approval(tags: Tags) -> str | None:
     approval = parse_approval(tags)
     if approval is None:
         return None
 
-    return {
-        "answer": approval.status,
-        "at": approval.changed_at,
-        "by": approval.answered_by or None,
-    }
+    # A run requests the approval, so only an answer is by a person.
+    person = approval.answered_by or "the run"
+    return f"{approval.status.lower()} by {person} at {format_time(approval.changed_at)} UTC"
 
 
 def _read_datasets(
@@ -124,62 +106,70 @@ def _read_datasets(
 ) -> Iterator[Document]:
     """Yield each dataset, with the import jobs that the version was trained on, newest first."""
     reader = ImportReader(client, ())
-    imports = reader.list_group_imports(version["datasetGroupArn"])
-    training_imports = _list_training_imports(imports, version["creationDateTime"])
 
-    for dataset_arn in sorted({job.dataset_arn for job in imports}):
-        dataset_imports = [job for job in training_imports if job.dataset_arn == dataset_arn]
-        shown_imports = map(reader.add_tags, dataset_imports[:MAX_IMPORTS])
+    for dataset_arn, jobs in sorted(_group_imports(reader, version).items()):
+        shown_imports = map(reader.add_tags, jobs[:MAX_IMPORTS])
         yield {
-            "type": dataset_arn.rpartition("/")[2],
             "datasetArn": dataset_arn,
             "imports": [_describe_import(client, job) for job in shown_imports],
-            "olderImports": len(dataset_imports[MAX_IMPORTS:]),
+            "olderImports": len(jobs[MAX_IMPORTS:]),
         }
 
 
-def _list_training_imports(imports: Sequence[Import], training_began_at: datetime) -> list[Import]:
-    """List the imports whose rows were in the datasets when the training began, newest first."""
-    earlier_imports = [job for job in imports if job.ended_at <= training_began_at]
-    return list_effective_imports(earlier_imports)[::-1]
+def _group_imports(
+    reader: ImportReader, version: SolutionVersionTypeDef
+) -> dict[str, list[Import]]:
+    """Group the imports that a version was trained on by their dataset, newest first."""
+    group_imports = reader.list_group_imports(version["datasetGroupArn"])
+    earlier_imports = [job for job in group_imports if job.ended_at <= version["creationDateTime"]]
+
+    imports_by_dataset: dict[str, list[Import]] = {}
+    for job in reversed(list_effective_imports(earlier_imports)):
+        imports_by_dataset.setdefault(job.dataset_arn, []).append(job)
+    return imports_by_dataset
 
 
 def _describe_import(client: PersonalizeClient, job: Import) -> Document:
-    """Describe an import job. Only DescribeDatasetImportJob returns its data location."""
+    """Add to AWS's description of an import job what its tags tell about it."""
     response = client.describe_dataset_import_job(datasetImportJobArn=job.arn)
-
-    return {
-        "datasetImportJobArn": job.arn,
-        "importMode": "FULL" if job.is_full else "INCREMENTAL",
-        "createdAt": job.created_at,
-        "endedAt": job.ended_at,
-        "dataLocation": response["datasetImportJob"]["dataSource"].get("dataLocation"),
-        "bytes": job.export_bytes,
-        "runId": job.run_id,
-    }
+    # Personalize leaves the mode of a FULL import out.
+    description = {"importMode": "FULL", **response["datasetImportJob"]}
+    return {**description, "bytes": job.export_bytes, "runId": job.run_id}
 
 
 def _read_campaigns(
     client: PersonalizeClient, version_arn: str, solution_arn: str
 ) -> Iterator[Document]:
-    """Yield the campaigns of the solution, each with a flag for each of the RELATIONS."""
+    """Yield the campaigns of the solution, and how each is related to the version."""
     pages = client.get_paginator("list_campaigns").paginate(
         solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
     )
+
     for summary in read_list(pages, itemgetter("campaigns")):
         campaign_arn = summary["campaignArn"]
         campaign = read_campaign_state(client, campaign_arn, solution_arn)
-        record = campaign.record
+        relations = [*_describe_relations(campaign, version_arn)]
+        yield {"campaignArn": campaign_arn, "relations": relations or ["does not serve it"]}
 
-        yield {
-            "campaignArn": campaign_arn,
-            "serves": campaign.served_version_arn == version_arn,
-            "onTrial": record.trial is not None and record.trial.version_arn == version_arn,
-            "good": record.good_version_arn == version_arn,
-            "previous": record.previous_good_version_arn == version_arn,
-            "bad": record.blocked_version_arn == version_arn,
-            "pin": campaign.pin,
-        }
+
+def _describe_relations(campaign: CampaignState, version_arn: str) -> Iterator[str]:
+    """Yield the relations of a campaign to the version, as verbs that follow its name."""
+    record = campaign.record
+    if record.trial is not None and record.trial.version_arn == version_arn:
+        yield "has it on trial"
+    if campaign.served_version_arn == version_arn:
+        yield "serves it"
+        if campaign.pin is not None:
+            yield f"is {campaign.pin}"
+    # After its trial, the served version is also the good one, but a campaign can't roll back to
+    # the version that it already serves.
+    elif record.good_version_arn == version_arn:
+        yield "rolls back to it"
+
+    if record.previous_good_version_arn == version_arn:
+        yield "had it before"
+    if record.blocked_version_arn == version_arn:
+        yield "was rolled back from it"
 
 
 # The screen
@@ -188,34 +178,38 @@ def _read_campaigns(
 def build_lineage_lines(lineage: Document) -> Iterator[Line]:
     """Yield the lines of the screen that shows a version's lineage."""
     yield from _version_lines(lineage)
+
     for dataset in lineage["datasets"]:
-        yield from _dataset_lines(dataset)
-    yield from _metric_lines(lineage["metrics"])
-    yield from _campaign_lines(lineage["campaigns"])
+        dataset_type = resource_name(dataset["datasetArn"]).lower()
+        yield Line(0, dataset_type, "\n".join(_describe_imports(dataset)))
+    if lineage["metrics"]:
+        yield Line(0, "metrics", "\n".join(sorted(_describe_metrics(lineage["metrics"]))))
+    if lineage["campaigns"]:
+        yield Line(0, "campaigns", "\n".join(map(_describe_campaign, lineage["campaigns"])))
 
 
 def _version_lines(lineage: Document) -> Iterator[Line]:
     status = lineage["status"]
     version_name = short_name(lineage["solutionVersionArn"])
     yield Line(0, "version", f"{version_name}  {status}", STYLES.get(status, ""))
-    if lineage["failure"]:
-        yield Line(0, "failure", lineage["failure"], "red")
+    if "failureReason" in lineage:
+        yield Line(0, "failure", lineage["failureReason"], "red")
 
     yield Line(0, "trained", ", ".join(_describe_training(lineage)))
     yield Line(0, "by", _describe_trainer(lineage["runId"]))
     if lineage["approval"]:
-        yield Line(0, "approval", _describe_approval(lineage["approval"]))
+        yield Line(0, "approval", lineage["approval"])
 
 
 def _describe_training(lineage: Document) -> Iterator[str]:
-    created_at = lineage["createdAt"]
-    seconds = (lineage["endedAt"] - created_at).total_seconds()
+    created_at = lineage["creationDateTime"]
+    seconds = (lineage["lastUpdatedDateTime"] - created_at).total_seconds()
     yield f"{format_time(created_at)} UTC in {format_duration(seconds)}"
-    yield lineage["trainingMode"]
+    yield lineage.get("trainingMode", "FULL")
 
-    if lineage["trainingHours"] is not None:
+    if "trainingHours" in lineage:
         yield f"{format_number(lineage['trainingHours'])} training hours"
-    if lineage["recipeArn"]:
+    if "recipeArn" in lineage:
         yield short_name(lineage["recipeArn"])
 
 
@@ -225,59 +219,27 @@ def _describe_trainer(run_id: str | None) -> str:
     return f"run {run_id}"
 
 
-def _describe_approval(approval: Document) -> str:
-    # A run requests the approval, so only an answer is by a person.
-    person = approval["by"] or "the run"
-    return f"{approval['answer'].lower()} by {person} at {format_time(approval['at'])} UTC"
+def _describe_metrics(metrics: Mapping[str, float]) -> Iterator[str]:
+    for name, value in metrics.items():
+        yield f"{format_metric_name(name)} {value:.4f}"
 
 
-def _dataset_lines(dataset: Document) -> Iterator[Line]:
-    """Yield the import jobs of a dataset. Only the first line is labelled with its type."""
-    label = dataset["type"].lower()
-    if not dataset["imports"]:
-        yield Line(0, label, "no import before the training")
+def _describe_campaign(campaign: Document) -> str:
+    return f"{short_name(campaign['campaignArn'])} {', '.join(campaign['relations'])}"
 
+
+def _describe_imports(dataset: Document) -> Iterator[str]:
+    """Yield the import jobs of a dataset, each with the location of its export on a second line."""
     for job in dataset["imports"]:
-        yield Line(0, label, _format_import(job))
-        label = ""
+        yield ", ".join(_list_import_facts(job))
+        yield job["dataSource"]["dataLocation"]
     if dataset["olderImports"]:
-        yield Line(0, "", f"and {dataset['olderImports']} earlier imports")
+        yield f"and {dataset['olderImports']} earlier imports"
 
 
-def _format_import(job: Document) -> str:
-    text = f"{job['importMode']}, ended {format_time(job['endedAt'])} UTC"
+def _list_import_facts(job: Document) -> Iterator[str]:
+    yield job["importMode"]
+    yield f"ended {format_time(job['lastUpdatedDateTime'])} UTC"
     if job["bytes"] is not None:
-        text += f", {format_size(job['bytes'])}"
-
-    text += f", run {job['runId']}" if job["runId"] else ", foreign"
-    if job["dataLocation"]:
-        text += f"\n{job['dataLocation']}"
-    return text
-
-
-def _metric_lines(metrics: Mapping[str, float]) -> Iterator[Line]:
-    texts = [f"{format_metric_name(name)} {value:.4f}" for name, value in metrics.items()]
-    if texts:
-        yield Line(0, "metrics", "\n".join(sorted(texts)))
-
-
-def _campaign_lines(campaigns: Sequence[Document]) -> Iterator[Line]:
-    """Yield how each campaign is related to the version."""
-    label = "campaigns"
-    for campaign in campaigns:
-        relations = ", ".join(_list_relations(campaign)) or "does not serve it"
-        yield Line(0, label, f"{short_name(campaign['campaignArn'])} {relations}")
-        label = ""
-
-
-def _list_relations(campaign: Document) -> Iterator[str]:
-    """Yield the relations of a campaign to the version, as verbs that follow its name."""
-    for key, text in RELATIONS.items():
-        # After its trial, the served version is also the good one, but a campaign can't roll back
-        # to the version that it already serves.
-        is_served_good = key == "good" and campaign["serves"]
-        if campaign[key] and not is_served_good:
-            yield text
-
-    if campaign["serves"] and campaign["pin"]:
-        yield f"is {campaign['pin']}"
+        yield format_size(job["bytes"])
+    yield f"run {job['runId']}" if job["runId"] else "foreign"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from functions.common import clock
@@ -12,6 +11,7 @@ from functions.personalize.approvals import find_approval_status, parse_approval
 from functions.personalize.lists import list_deletions
 from functions.personalize.tags import BLOCKED_VERSION_TAG, read_tags
 from functions.personalize.trainings import describe_version, list_untagged_versions
+from functions.report.model import list_campaign_reports
 from functions.rules.trainings import SolutionState, find_later_deletion
 from retrain.account.access import read_if_exists
 from retrain.account.errors import AWS_ERRORS, OperatorError, explain_aws_error
@@ -23,32 +23,25 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient
 
     from functions.contract import ApprovalSettings, Tags
-    from functions.report.model import Report, SolutionReport
+    from functions.report.model import Report
     from functions.rules.trainings import Deletion
     from retrain.account.target import Target
-
-SHOWN_VERSIONS = 5
-"""The number of versions that an error message lists."""
 
 
 def find_version_arn(target: Target, name: str) -> str:
     """Find a version of the pipeline by its short name or ID.
 
-    Raises OperatorError if there's no such version, and suggests the newest ones.
+    Raises OperatorError if there's no such version.
     """
-    versions = []
     for solution in target.settings["solutions"]:
-        versions += list_untagged_versions(target.access.personalize, solution["solutionArn"])
-    versions.sort(key=attrgetter("created_at"), reverse=True)
+        client = target.access.personalize
+        for version in list_untagged_versions(client, solution["solutionArn"]):
+            if is_named(version.arn, name):
+                return version.arn
 
-    for version in versions:
-        if is_named(version.arn, name):
-            return version.arn
-
-    newest_arns = [version.arn for version in versions[:SHOWN_VERSIONS]]
-    newest_names = ", ".join(map(short_name, newest_arns)) or "none"
     raise OperatorError(
-        f"{name!r} is not a version of this pipeline; its newest versions: {newest_names}"
+        f"{name!r} is not a version of this pipeline; `{target.command('history')}` shows those of "
+        "the last runs"
     )
 
 
@@ -88,21 +81,14 @@ def _find_later_deletion(client: PersonalizeClient, version_arn: str) -> Deletio
 
 
 class VersionNotes:
-    """Describes what happened to versions after the runs that trained them had ended.
-
-    Call `about()` for the newest report first, because it takes the first version of a solution
-    that it sees for the newest one.
-    """
+    """Describes what happened to versions after the runs that trained them had ended."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._approvals = {
+        self._approval_settings = {
             solution["solutionArn"]: solution["approval"]
             for solution in target.settings["solutions"]
         }
-
-        self._newest_arns: dict[str, str] = {}
-        """Solution ARN -> the ARN of its newest version in any report."""
         self._read_tags = cache(self._read_tags_if_exists)
 
     def about(self, report: Report | None) -> dict[str, str]:
@@ -114,34 +100,21 @@ class VersionNotes:
         if report is None:
             return notes
 
-        for solution in report["solutions"]:
-            # A solution with reasons was skipped or failed to train, so its version isn't new.
-            if solution["solutionVersionArn"] is not None and not solution["reasons"]:
-                notes |= self._list_notes(solution, solution["solutionVersionArn"])
-        return notes
-
-    def _list_notes(self, solution: SolutionReport, version_arn: str) -> dict[str, str]:
-        solution_arn = solution["solutionArn"]
-        newest_arn = self._newest_arns.setdefault(solution_arn, version_arn)
-        notes = {}
-
-        for campaign in solution["campaigns"]:
+        for campaign in list_campaign_reports(report):
             campaign_arn = campaign["campaignArn"]
+            version_arn = str(campaign["versionArn"])
             if campaign["outcome"] == "AWAITING_APPROVAL":
-                notes[campaign_arn] = self._describe_answer(
-                    solution_arn, version_arn, is_newest=version_arn == newest_arn
-                )
-            elif campaign["outcome"] == "DEPLOYED" and self._is_blocked(campaign_arn, version_arn):
-                notes[campaign_arn] = "rolled back since, so no run deploys it again"
+                notes[campaign_arn] = self._describe_answer(version_arn)
+            elif campaign["outcome"] == "DEPLOYED":
+                blocked_arn = self._read_tags(campaign_arn).get(BLOCKED_VERSION_TAG)
+                if blocked_arn == version_arn:
+                    notes[campaign_arn] = "rolled back since, so no run deploys it again"
         return notes
 
-    def _is_blocked(self, campaign_arn: str, version_arn: str) -> bool:
-        """Return True if the version was rolled back at the campaign, so runs don't redeploy it."""
-        return self._read_tags(campaign_arn).get(BLOCKED_VERSION_TAG) == version_arn
-
-    def _describe_answer(self, solution_arn: str, version_arn: str, *, is_newest: bool) -> str:
+    def _describe_answer(self, version_arn: str) -> str:
         """Describe the answer to a version's approval request, or how to answer it now."""
-        settings = self._approvals.get(solution_arn)
+        solution_arn = version_arn.rpartition("/")[0]
+        settings = self._approval_settings.get(solution_arn)
         if settings is None:
             return "the solution needs no approval any more"
 
@@ -149,8 +122,6 @@ class VersionNotes:
         expires_at = find_request_expiry(tags, settings)
         if expires_at is None:
             return explain_no_answer(tags, settings)
-        if not is_newest:
-            return "nobody has answered, and there is a newer version"
         return f"is {describe_open_request(self._target, version_arn, expires_at)}"
 
     def _read_tags_if_exists(self, arn: str) -> Tags:
