@@ -134,7 +134,7 @@ For example:
 - An update is expected to take as long as the last one of the campaign, or else 15 minutes, and the
   time of its probe or bake besides.
 - The screen shows what the workflow has noticed. `make benchmark` prints how late that is.
-- With `--json`, stdout gets the run when it has ended. Until then, stderr has its status.
+- With `--json`, stdout gets the run when it has ended, and nothing else is printed.
 - Ctrl-C ends only the display, and the run goes on. `retrain watch` shows it again, even on another
   machine.
 - If the credentials expire, the command ends and prints the command that shows the run again.

@@ -69,7 +69,7 @@ def _show_runs(target: Target, limit: int, plot: Path | None, *, as_json: bool) 
     """Print the latest runs, and also plot them if `plot` names a file."""
     client = target.access.step_functions
     executions = islice(list_executions(target), limit)
-    runs = [read_run(client, execution.arn, target.options) for execution in executions]
+    runs = [read_run(client, execution, target.options) for execution in executions]
 
     _print_runs(target, runs, as_json=as_json)
     if plot is not None:

@@ -41,12 +41,12 @@ class Job:
     kind: Kind
     subject: str
     """The type of the dataset, the ARN of the solution or campaign, or the batch job's output."""
+    expected_seconds: float = 0
+    """How long the job probably takes, or 0 if that's unknown."""
     phase: str = "PLANNED"
     """What the job is doing or waiting for. The phases are those of `functions/rules`."""
     outcome: str | None = None
     """The outcome. If the run ended before the job, it says how far the job came."""
-    expected_seconds: float = 0
-    """How long the job probably takes, or 0 if that's unknown."""
     began_at: datetime | None = None
     seconds_taken: float | None = None
     reasons: Sequence[Message] = ()
@@ -197,7 +197,7 @@ class Job:
 
 def format_expected_end(seconds: float, now: datetime) -> str:
     """Format the time when something probably ends, without the date if that's within a day."""
-    day, _, clock_time = format_time(now + timedelta(seconds=seconds)).partition(" ")
+    expected_end = format_time(now + timedelta(seconds=seconds))
     if seconds < DAY_SECONDS:
-        return f"until ~{clock_time}"
-    return f"until ~{day} {clock_time}"
+        expected_end = expected_end.partition(" ")[2]
+    return f"until ~{expected_end}"

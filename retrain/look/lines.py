@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
 
 INDENT = " " * 4
 GAP = " " * 2
-MIN_WIDTH = 16
-"""The minimum width of a column, even if a line gets too long for the terminal."""
+MIN_TEXT_WIDTH = 16
+"""The minimum width of a wrapped text, even if a line gets too long for the terminal."""
 MAX_LABEL_WIDTH = 30
-"""The longest label that determines where all texts begin. A longer one moves only its own text."""
+"""The longest label that determines where all texts begin. On a terminal, the label of a job that's
+longer is shortened. Any other one moves only its own text."""
 BAR_WIDTH = 12
 TIME_WIDTH = len("1 h 30 min, until ~05:10")
 STYLES = {
@@ -57,7 +59,12 @@ class _Columns(NamedTuple):
 
     label_width: int
     text_width: int
-    has_bars: bool
+    """The longest text of the lines with a time, which are never wrapped."""
+
+    @property
+    def width_with_bars(self) -> int:
+        """The width that a line needs if it has a bar and a time."""
+        return self.label_width + BAR_WIDTH + self.text_width + TIME_WIDTH + 3 * len(GAP)
 
 
 def render_lines(
@@ -69,55 +76,41 @@ def render_lines(
     can't be wrapped. If it's too long, its bar is left out, and a job's label is shortened.
     """
     all_lines = list(lines)
-    columns_by_depth = _fit_all_columns(all_lines, width, has_bars=has_bars)
+    columns_by_depth = _fit_all_columns(all_lines, is_terminal=width < UNLIMITED_WIDTH)
 
     for line in all_lines:
         columns = columns_by_depth[line.depth]
-        head = _render_head(line, columns)
+        has_room = len(INDENT) * line.depth + columns.width_with_bars <= width
+        head = _render_head(line, columns, has_bars=has_bars and has_room)
         if line.time:
-            yield _add_text_and_time(head, line, columns, width)
+            head.append(line.text.ljust(columns.text_width), line.style)
+            yield head.append(GAP + line.time, "dim")
         else:
             yield from _add_wrapped_text(head, line, width)
 
 
-def _fit_all_columns(
-    all_lines: Sequence[Line], width: int, *, has_bars: bool
-) -> dict[int, _Columns]:
-    columns_by_depth = {}
-    for depth in {line.depth for line in all_lines}:
-        lines = [line for line in all_lines if line.depth == depth]
-        columns_by_depth[depth] = _fit_columns(
-            lines, width - len(INDENT) * depth, has_bars=has_bars
-        )
-    return columns_by_depth
+def _fit_all_columns(all_lines: Iterable[Line], *, is_terminal: bool) -> dict[int, _Columns]:
+    """Map each depth to the columns of its lines."""
+    lines_by_depth: dict[int, list[Line]] = defaultdict(list)
+    for line in all_lines:
+        lines_by_depth[line.depth].append(line)
+
+    # A file or a pipe has room for every job's label.
+    max_job_width = MAX_LABEL_WIDTH if is_terminal else None
+    return {depth: _fit_columns(lines, max_job_width) for depth, lines in lines_by_depth.items()}
 
 
-def _fit_columns(lines: Sequence[Line], width: int, *, has_bars: bool) -> _Columns:
-    """Fit the columns of the lines of one depth into the width that their indentation leaves."""
-    label_width = max(map(_measure_label, lines))
+def _fit_columns(lines: Sequence[Line], max_job_width: int | None) -> _Columns:
+    """Fit the columns to the lines of one depth. Only a job's label may exceed MAX_LABEL_WIDTH."""
+    job_labels = [line.label[:max_job_width] for line in lines if line.share is not None]
+    other_labels = [line.label[:MAX_LABEL_WIDTH] for line in lines if line.time or line.text]
+
+    label_width = max(map(len, [*job_labels, *other_labels]), default=0)
     text_width = max((len(line.text) for line in lines if line.time), default=0)
-    # While a run is being followed, its times get longer, which mustn't shift the other columns.
-    time_width = max(TIME_WIDTH, *(len(line.time) for line in lines))
-
-    room = width - text_width - time_width - 2 * len(GAP)
-    return _Columns(
-        label_width=min(label_width, max(room, MIN_WIDTH)),
-        text_width=text_width,
-        has_bars=has_bars and label_width + BAR_WIDTH + len(GAP) <= room,
-    )
+    return _Columns(label_width, text_width)
 
 
-def _measure_label(line: Line) -> int:
-    """Return the width that the label needs in its column."""
-    if line.time:
-        return len(line.label)
-    # A text without a time can be wrapped. Still, a single long label shouldn't narrow all texts.
-    if line.text:
-        return min(len(line.label), MAX_LABEL_WIDTH)
-    return 0
-
-
-def _render_head(line: Line, columns: _Columns) -> Text:
+def _render_head(line: Line, columns: _Columns, *, has_bars: bool) -> Text:
     """Render what precedes the text of a line: indentation, label and bar."""
     label = line.label
     if line.share is not None:
@@ -127,28 +120,16 @@ def _render_head(line: Line, columns: _Columns) -> Text:
     head.append(label.ljust(columns.label_width), line.label_style)
     if columns.label_width:
         head.append(GAP)
-
-    if columns.has_bars and line.share is not None:
-        head.append(_draw_bar(line.share) + GAP, "green")
+    if has_bars and line.share is not None:
+        bar = "━" * int(BAR_WIDTH * line.share)
+        head.append(bar.ljust(BAR_WIDTH) + GAP, "green")
     return head
-
-
-def _draw_bar(share: float) -> str:
-    done = "━" * int(BAR_WIDTH * share)
-    return done.ljust(BAR_WIDTH)
-
-
-def _add_text_and_time(head: Text, line: Line, columns: _Columns, width: int) -> Text:
-    # If the line is too long, give up the alignment, so that the terminal doesn't break it.
-    text_width = min(columns.text_width, width - len(head) - len(GAP + line.time))
-    head.append(line.text.ljust(text_width), line.style)
-    return head.append(GAP + line.time, "dim")
 
 
 def _add_wrapped_text(head: Text, line: Line, width: int) -> Iterator[Text]:
     """Yield the first part of a wrapped text beside its label, and the others indented below."""
     indentation = " " * len(head)
-    for part in wrap_text(line.text, max(width - len(head), MIN_WIDTH)):
+    for part in wrap_text(line.text, max(width - len(head), MIN_TEXT_WIDTH)):
         head.append(part, line.style)
         head.rstrip()
         yield head

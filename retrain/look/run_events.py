@@ -17,17 +17,22 @@ from functions.common.formatting import format_time
 from functions.contract import find_solution_of_campaign
 from functions.run.execution_data import identify_run
 from retrain.look.run_view import ShownRun
-from retrain.look.runs import parse_execution
+from retrain.look.runs import read_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from mypy_boto3_stepfunctions import SFNClient
-    from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
+    from mypy_boto3_stepfunctions.type_defs import (
+        ExecutionAbortedEventDetailsTypeDef,
+        ExecutionFailedEventDetailsTypeDef,
+        HistoryEventTypeDef,
+    )
 
     from functions.contract import Settings
     from retrain.look.jobs import Job, Kind
+    from retrain.look.runs import Execution
 
 Document: TypeAlias = "Mapping[str, Any]"
 """The input or output of a state."""
@@ -98,6 +103,16 @@ class EventReader:
             end = event["stateExitedEventDetails"]
             self._leave_state(end["name"], json.loads(end["output"]), time)
 
+        if "executionFailedEventDetails" in event:
+            self._apply_failure(event["executionFailedEventDetails"])
+        if "executionAbortedEventDetails" in event:
+            self._apply_failure(event["executionAbortedEventDetails"])
+
+    def _apply_failure(
+        self, failure: ExecutionFailedEventDetailsTypeDef | ExecutionAbortedEventDetailsTypeDef
+    ) -> None:
+        self.run.failure = ": ".join(filter(None, [failure.get("error"), failure.get("cause")]))
+
     def _enter_state(self, name: str, document: Document, time: datetime) -> None:
         """Update the job that the state works on, or else the stage of the run."""
         job = self._get_job(document)
@@ -161,52 +176,46 @@ class EventReader:
 
     def _add_planned_jobs(self, plan: Document, settings: Settings) -> None:
         """Add the jobs of a plan, each with the median duration of earlier ones as its estimate."""
+        add_job = self.run.get_or_add_job
         for dataset in plan["imports"]:
-            job = self.run.get_or_add_job("import", dataset["type"])
-            job.expected_seconds = median_high(dataset["durations"] or [0])
+            add_job("import", dataset["type"], median_high(dataset["durations"] or [0]))
+
         for solution in plan["solutions"]:
-            self._add_planned_solution(solution, settings)
+            if solution["existingVersionArn"] is None:
+                seconds = median_high(solution["durations"] or [0])
+                add_job("train", solution["solutionArn"], seconds)
+            for campaign in solution["campaigns"]:
+                seconds = self._estimate_update_seconds(campaign, settings)
+                add_job("update", campaign["campaignArn"], seconds)
+            for output in solution["batchJobs"]:
+                add_job("write", output)
 
-    def _add_planned_solution(self, solution: Document, settings: Settings) -> None:
-        if solution["existingVersionArn"] is None:
-            training = self.run.get_or_add_job("train", solution["solutionArn"])
-            training.expected_seconds = median_high(solution["durations"] or [0])
+    def _estimate_update_seconds(self, planned: Document, settings: Settings) -> float:
+        """Estimate how long an update takes with its trial.
 
-        for campaign in solution["campaigns"]:
-            campaign_arn = campaign["campaignArn"]
-            update_seconds = campaign.get("updateSeconds", self.usual_update_seconds)
-            trial_seconds = _estimate_trial_seconds(settings, campaign_arn)
-            update = self.run.get_or_add_job("update", campaign_arn)
-            update.expected_seconds = update_seconds + trial_seconds
+        A trial takes as long as its probe or its bake, whichever is longer.
+        """
+        campaign_arn = planned["campaignArn"]
+        campaigns = find_solution_of_campaign(settings, campaign_arn)["campaigns"]
+        campaign = next(each for each in campaigns if each["campaignArn"] == campaign_arn)
 
-        for output in solution["batchJobs"]:
-            self.run.get_or_add_job("write", output)
-
-
-def _estimate_trial_seconds(settings: Settings, campaign_arn: str) -> float:
-    """Estimate that a trial takes as long as its probe or its bake, whichever is longer."""
-    durations = [0.0]
-    for campaign in find_solution_of_campaign(settings, campaign_arn)["campaigns"]:
-        if campaign["campaignArn"] != campaign_arn:
-            continue
-
-        if campaign["probe"]:
-            durations.append(campaign["probe"]["minutes"] * 60)
-        if campaign["bake"]:
-            durations.append(campaign["bake"]["hours"] * 3600)
-    return max(durations)
+        probe_seconds = campaign["probe"]["minutes"] * 60 if campaign["probe"] else 0
+        bake_seconds = campaign["bake"]["hours"] * 3600 if campaign["bake"] else 0
+        update_seconds: float = planned.get("updateSeconds", self.usual_update_seconds)
+        return update_seconds + max(probe_seconds, bake_seconds)
 
 
 def read_run(
-    client: SFNClient, execution_arn: str, pipeline_options: Sequence[str] = ()
+    client: SFNClient, execution: Execution, pipeline_options: Sequence[str] = ()
 ) -> ShownRun:
-    """Read a run from its report if its execution succeeded, otherwise from its events."""
-    execution = client.describe_execution(executionArn=execution_arn)
-    run = ShownRun(parse_execution(execution), pipeline_options)
+    """Read a run from its report if its execution succeeded, otherwise from its events.
 
-    if execution["status"] == "SUCCEEDED":
-        run.apply_report(json.loads(execution["output"])["report"])
+    Unless there are more than FIRST_PAGE_SIZE events, this takes one request.
+    """
+    run = ShownRun(execution, pipeline_options)
+    if execution.status == "SUCCEEDED":
+        run.apply_report(read_report(client, execution))
     else:
         EventReader(client, run).read_new_events()
-        run.apply_execution(run.execution)
+        run.apply_execution(execution)
     return run

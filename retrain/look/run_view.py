@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from functions.common import clock
 from functions.common.formatting import format_duration, format_time
 from functions.common.messages import Message, format_message
-from functions.report.mail import describe_recommender
+from functions.report.mail import ERROR_HEADLINES, describe_recommender
 from retrain.look.jobs import Job, format_expected_end
 from retrain.look.lines import STYLES, Line
 from retrain.names import short_name
@@ -39,6 +39,8 @@ class ShownRun:
     """What the run is doing or, if it ended without a report, what it did last."""
     waiting_reasons: Sequence[Message] = ()
     """Why the run is waiting, if it can't begin yet."""
+    failure: str = ""
+    """The error that ended the execution, and its cause."""
     report: Report | None = None
     """The report at the end of the run. A run that was aborted or timed out has none."""
     jobs: dict[tuple[Kind, str], Job] = field(default_factory=dict)
@@ -65,11 +67,12 @@ class ShownRun:
             return self.report["reasons"]
         if self.execution.status in ("RUNNING", "SUCCEEDED"):
             return []
-        return [Message(text=self.execution.failure)]
+        headline = ERROR_HEADLINES.get(self.execution.status, "no cause given")
+        return [Message(text=self.failure or headline)]
 
-    def get_or_add_job(self, kind: Kind, subject: str) -> Job:
+    def get_or_add_job(self, kind: Kind, subject: str, expected_seconds: float = 0) -> Job:
         """Return the job of this kind and subject, and add it first if it's new."""
-        return self.jobs.setdefault((kind, subject), Job(kind, subject))
+        return self.jobs.setdefault((kind, subject), Job(kind, subject, expected_seconds))
 
     def apply_report(self, report: Report) -> None:
         """Update the run and its jobs from the report.
@@ -134,24 +137,19 @@ class ShownRun:
             "report": self.report,
         }
 
-    def lines(
-        self, notes: Mapping[str, str] = NO_NOTES, *, only_running: bool = False
-    ) -> Iterator[Line]:
+    def lines(self, notes: Mapping[str, str] = NO_NOTES) -> Iterator[Line]:
         """Yield the lines of the run: its times, its stage or why it ended, and its jobs.
 
         `notes` maps the ARN of a campaign to what happened there to the version after the run.
-        With `only_running`, all jobs that aren't running are only counted.
         """
         now = clock.now()
-        yield self._build_header(now)
-        yield from self._explain()
+        style = STYLES.get(self.outcome, "")
+        times = ", ".join(self._describe_times(now))
+        yield Line(0, self.id, self.outcome, style, times, label_style="bold")
 
-        shown_jobs = [job for job in self.jobs.values() if job.is_running or not only_running]
-        for job in shown_jobs:
+        yield from self._explain(style)
+        for job in self.jobs.values():
             yield from job.lines(now, self.pipeline_options, notes.get(job.subject, ""))
-        hidden_count = len(self.jobs) - len(shown_jobs)
-        if hidden_count:
-            yield Line(1, f"and {hidden_count} more jobs")
         yield from self._recommender_lines()
 
     def _recommender_lines(self) -> Iterator[Line]:
@@ -160,13 +158,16 @@ class ShownRun:
             style = STYLES.get(recommender["status"], "yellow")
             yield Line(1, label, describe_recommender(recommender), style)
 
-    def _build_header(self, now: datetime) -> Line:
-        times = ", ".join(self._describe_times(now))
-        return Line(0, self.id, self.outcome, self._style, times, label_style="bold")
+    def _explain(self, style: str) -> Iterator[Line]:
+        """Yield what the run is doing and why it's waiting, or why it ended."""
+        if self.report is None or self.report["error"]:
+            yield Line(1, self.stage)
+        for reason in self.reasons or self.waiting_reasons:
+            yield Line(2, "", format_message(reason, self.pipeline_options), style)
 
-    @property
-    def _style(self) -> str:
-        return STYLES.get(self.outcome, "")
+        if self.report is not None and self.report["dataDeletionJobArn"]:
+            deletion_name = short_name(self.report["dataDeletionJobArn"])
+            yield Line(1, f"trained again, because {deletion_name} deleted users")
 
     def _describe_times(self, now: datetime) -> Iterator[str]:
         """Yield when the run began, its duration, and its expected end or else its trigger."""
@@ -198,15 +199,3 @@ class ShownRun:
             seconds_by_kind[job.kind] = max(seconds, seconds_by_kind.get(job.kind, 0))
 
         return sum(seconds_by_kind.values())
-
-    def _explain(self) -> Iterator[Line]:
-        """Yield what the run is doing and why it's waiting, or why it ended."""
-        report = self.report
-        if report is None or report["error"]:
-            yield Line(1, self.stage)
-        for reason in self.reasons or self.waiting_reasons:
-            yield Line(2, "", format_message(reason, self.pipeline_options), self._style)
-
-        if report is not None and report["dataDeletionJobArn"]:
-            deletion_name = short_name(report["dataDeletionJobArn"])
-            yield Line(1, f"trained again, because {deletion_name} deleted users")

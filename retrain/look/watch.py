@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.live import Live
-from rich.text import Text
 
 from functions.common import clock
 from functions.common.aws import NO_RESPONSE_ERRORS
@@ -19,12 +19,7 @@ from retrain.account.errors import (
     OperatorError,
     explain_aws_error,
 )
-from retrain.account.output import (
-    message_console,
-    print_command,
-    print_json,
-    print_result,
-)
+from retrain.account.output import message_console, print_command, print_json, print_result
 from retrain.account.target import Target
 from retrain.look.lines import GAP, INDENT, Line, render_lines
 from retrain.look.run_events import EventReader
@@ -33,6 +28,8 @@ from retrain.look.runs import find_execution, parse_execution
 from retrain.options import JsonOption, RunOption, command
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
     from retrain.look.runs import Execution
@@ -42,8 +39,6 @@ POLL_SECONDS = 5
 EMULATED_POLL_SECONDS = 0.3
 """The same in a rehearsal, where jobs take seconds."""
 EMULATED_UPDATE_SECONDS = 2
-RESERVED_LINES = 3
-"""How many lines of the terminal are left free for an error and the prompt."""
 
 
 @command
@@ -66,7 +61,10 @@ def watch(target: Target, *, run: RunOption = None, as_json: JsonOption = False)
 
 def watch_execution(target: Target, execution: Execution, *, as_json: bool) -> int:
     """Follow a run, print its report, and return the exit code of the command."""
-    run = follow_run(target, execution, message_console(), is_brief=as_json)
+    console = message_console()
+    # With --json, print only the result.
+    console.quiet = as_json
+    run = follow_run(target, execution, console)
     if run.execution.is_running:
         print_command("The run goes on. To follow it", target.command("watch", "--run", run.id))
         print_command("To stop it", target.command("stop", "--run", run.id))
@@ -97,13 +95,12 @@ def follow_run(
     execution: Execution,
     console: Console,
     *,
-    is_brief: bool = False,
     is_rehearsal: bool = False,
 ) -> ShownRun:
     """Show a run until it ends, or until Ctrl-C or SIGTERM, and return it as it was last read.
 
-    A brief display has a line for each status of the run, but none for its jobs. In a rehearsal,
-    jobs take seconds, and the bars vanish when the run ends, because everything is printed then.
+    In a rehearsal, jobs take seconds, and the bars vanish when the run ends, because its jobs are
+    printed then.
 
     A poll without a response from AWS is repeated. Raises OperatorError if AWS denies a request,
     for example because the credentials have expired.
@@ -114,7 +111,7 @@ def follow_run(
     if is_rehearsal:
         events.usual_update_seconds = EMULATED_UPDATE_SECONDS
         poll_seconds = EMULATED_POLL_SECONDS
-    screen = Screen(console, run, is_brief=is_brief)
+    screen = Screen(console, run)
 
     # The command line turns SIGTERM into SystemExit.
     with suppress(KeyboardInterrupt, SystemExit), screen.draw(is_transient=is_rehearsal):
@@ -140,31 +137,23 @@ def _poll(target: Target, events: EventReader, screen: Screen) -> None:
     except NO_RESPONSE_ERRORS as error:
         screen.print_once(Line(0, f"{explain_aws_error(error)}; trying again"))
     except AWS_ERRORS as error:
-        hint = _build_hint(target, run)
-        raise OperatorError(f"{explain_aws_error(error)}; {hint}") from error
+        # The run goes on, so the operator can follow it again, for example with new credentials.
+        watch_command = target.command("watch", "--run", run.id)
+        message = f"{explain_aws_error(error)}; `{watch_command}` shows the run again"
+        raise OperatorError(message) from error
     else:
         run.apply_execution(parse_execution(description))
         screen.show()
 
 
-def _build_hint(target: Target, run: ShownRun) -> str:
-    """Name the command that follows the run again, for example with new credentials."""
-    watch_command = target.command("watch", "--run", run.id)
-    hint = f"`{watch_command}` shows it again"
-    if run.execution.is_running:
-        return f"the run goes on: {hint}"
-    return hint
-
-
 class Screen:
     """Shows a run: in a terminal with bars that are redrawn, elsewhere by printing new lines."""
 
-    def __init__(self, console: Console, run: ShownRun, *, is_brief: bool = False) -> None:
+    def __init__(self, console: Console, run: ShownRun) -> None:
         self._console = console
         self._run = run
-        self._is_brief = is_brief
         self._printed: set[str] = set()
-        self._has_bars = console.is_terminal and not (console.is_dumb_terminal or is_brief)
+        self._has_bars = console.is_terminal and not console.is_dumb_terminal
 
     def draw(self, *, is_transient: bool) -> AbstractContextManager[object]:
         """Return a context manager that keeps redrawing the bars, if the terminal can do that.
@@ -201,24 +190,13 @@ class Screen:
         text = GAP.join(filter(None, [line.label, line.text, line.time]))
         self._console.print(f"{clock_time} {INDENT * line.depth}{text}", soft_wrap=True)
 
-    def _list_lines(self, *, only_running: bool = False) -> list[Line]:
-        """List the lines of the run, without those that are printed at its end anyway."""
-        max_depth = 2
-        if self._run.report:
-            max_depth = 1  # The report will contain the reasons and metrics.
-        if self._is_brief:
-            max_depth = 0
+    def _list_lines(self) -> Iterator[Line]:
+        """Yield the lines of the run, without those that are printed at its end anyway."""
+        for line in self._run.lines():
+            # Lines without a label are reasons and metrics, which the report will contain.
+            if line.label or self._run.report is None:
+                yield line
 
-        lines = self._run.lines(only_running=only_running)
-        return [line for line in lines if line.depth <= max_depth]
-
-    def render(self) -> Text:
-        """Render the bars. If the terminal is too small, only running jobs have one."""
-        width, height = self._console.size
-        lines = self._list_lines()
-        if self._run.execution.is_running and len(lines) > height - RESERVED_LINES:
-            lines = self._list_lines(only_running=True)
-
-        texts = render_lines(lines, width, has_bars=True)
-        # A line that the terminal has wrapped couldn't be redrawn, so cut it instead.
-        return Text("\n", no_wrap=True, overflow="ellipsis").join(texts)
+    def render(self) -> Group:
+        """Render the bars. If the terminal is too small, Rich cuts off the last ones."""
+        return Group(*render_lines(self._list_lines(), self._console.width, has_bars=True))

@@ -2,6 +2,7 @@
 
 from components.args import BakeArgs
 from retrain.look.run_events import read_run
+from retrain.look.runs import parse_execution
 from tests.retrain.check import answers as a
 from tests.retrain.in_process import account
 from tests.world import HOUR, MOVIES, alarm_arn, campaign, solution
@@ -25,7 +26,9 @@ def test_the_hours_of_a_bake_that_are_left_are_shown():
         while len(pipeline.alarms.requests) < 4:
             pipeline.sleep(60)
         pipeline.sleep(HOUR)
-        view = read_run(prod.client("stepfunctions"), started.arn)
+        client = prod.client("stepfunctions")
+        execution = parse_execution(client.describe_execution(executionArn=started.arn))
+        view = read_run(client, execution)
         baking, reason = [*view.lines()][3:5]
 
     assert "; then a probe decides; alarms decide for 2 h" in before

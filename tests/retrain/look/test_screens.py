@@ -9,6 +9,7 @@ from rich.text import Text
 from components.args import ApprovalArgs
 from retrain.look import watch
 from retrain.look.run_events import read_run
+from retrain.look.runs import parse_execution
 from tests.retrain.in_process import account
 from tests.workflow.pipeline import NEXT_SLOT
 from tests.world import HOUR, MOVIES, campaign, campaign_arn, interactions, solution
@@ -47,6 +48,12 @@ def test_the_golden_screens_of_a_good_run(golden):
     golden("good_run.txt", "\n".join([*during, traced, *stopped]))
 
 
+def read(prod, run):
+    """Return a run as the commands show it now."""
+    client = prod.client("stepfunctions")
+    return read_run(client, parse_execution(client.describe_execution(executionArn=run.arn)))
+
+
 def test_the_next_update_probably_takes_as_long_as_the_last_one():
     with account(MOVIES) as prod:
         pipeline = prod.pipeline
@@ -55,7 +62,7 @@ def test_the_next_update_probably_takes_as_long_as_the_last_one():
             pipeline.bucket.put("interactions.csv", interactions(shift=shift))
             run = pipeline.start(**{"scheduledTime": slot} if slot else {})
             pipeline.sleep(600)
-            view = read_run(prod.client("stepfunctions"), run.arn)
+            view = read(prod, run)
             expected.append(view.get_or_add_job("update", campaign_arn("home")).expected_seconds)
             run.wait()
 
@@ -125,7 +132,7 @@ def frame(prod, run, *, width=80, height=24):
     """Return what is drawn in a terminal while a run is followed."""
     file = io.StringIO()
     console = Console(file=file, width=width, height=height, force_terminal=True, _environ={})
-    bars = watch.Screen(console, read_run(prod.client("stepfunctions"), run.arn))
+    bars = watch.Screen(console, read(prod, run))
     console.print(Group(bars.render()))
     text = Text.from_ansi(file.getvalue()).plain
     lines = [line.rstrip() for line in text.splitlines()]
@@ -149,7 +156,7 @@ def test_the_golden_screens_of_a_terminal(golden, monkeypatch):
         pipeline.sleep(840)
         frames.append(frame(prod, run, width=100))
         pipeline.sleep(3600)
-        frames += [frame(prod, run), frame(prod, run, width=40, height=9)]
+        frames.append(frame(prod, run))
         run.wait()
         for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
             monkeypatch.setenv(name, value)

@@ -39,10 +39,10 @@ BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 STARTED = datetime(2026, 11, 29, 3, tzinfo=UTC)
 
 
-def view(report_of_run, status="SUCCEEDED", error=None):
+def view(report_of_run, status="SUCCEEDED", error=""):
     """Return a run that has ended."""
     ended = STARTED + timedelta(seconds=8)
-    run = ShownRun(Execution("arn:execution:run-1", status, STARTED, ended, error))
+    run = ShownRun(Execution("arn:execution:run-1", status, STARTED, ended), failure=error)
     if report_of_run:
         run.apply_report(report_of_run)
     return run
