@@ -28,9 +28,9 @@ from functions.rules.campaigns import DeploymentRecord
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, explain_aws_error
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
+from retrain.look.pipeline_status import choose_metric
 from retrain.look.runs import find_run_id, list_running_executions
-from retrain.look.version_metrics import choose_metric
-from retrain.look.versions import SHOWN_VERSIONS, build_deletion_warning
+from retrain.look.versions import build_deletion_warning
 from retrain.names import find_campaign_arn, is_named, short_name
 from retrain.options import (
     CampaignOption,
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from functions.rules.campaigns import CampaignState
     from functions.rules.versions import SolutionVersion
 
+SHOWN_VERSIONS = 5
+"""How many versions are offered to choose from."""
 POLL_SECONDS = 10
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from functions.common import clock
 from functions.common.formatting import format_metric_name, format_time, resource_name
-from functions.rules.campaigns import CampaignState
 from retrain.account.libraries import require_libraries
 from retrain.account.output import print_message
 from retrain.look.pipeline_status import StatusReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 
     from functions.report.model import Report
     from retrain.account.target import Target
-    from retrain.look.pipeline_status import SolutionStatus
-    from retrain.look.version_metrics import MeasuredVersion
+    from retrain.look.pipeline_status import MeasuredVersion, SolutionStatus
 
 PLOTTED_VERSIONS = 100
 """How many of a solution's newest versions are plotted. Each takes a request."""
@@ -49,8 +47,6 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "retrain",
 }
 DAY = timedelta(days=1)
-ServedModels: TypeAlias = dict[str, list[tuple[datetime, datetime]]]
-"""Campaign name -> for each run, its end, and the creation time of the model served then."""
 
 
 def write_plot(target: Target, reports: Sequence[Report], file: Path) -> None:
@@ -82,7 +78,7 @@ def draw_figure(
     figure = Figure()
     metric_axes, age_axes, hour_axes = figure.subplots(3, sharex=True, height_ratios=(3, 1, 1))
     _draw_metrics(metric_axes, solutions, find_outcomes(reports, solutions))
-    _draw_ages(age_axes, _list_served_models(reports, solutions), now)
+    _draw_ages(age_axes, solutions, reports, now)
     _draw_training_hours(hour_axes, reports)
 
     for axes in (metric_axes, age_axes):
@@ -111,17 +107,8 @@ def find_outcomes(
 
     # A rollback by a person isn't in any report, but in the campaign's tags.
     for status in solutions:
-        outcomes.update(dict.fromkeys(_list_blocked_arns(status), "ROLLED_BACK"))
+        outcomes |= dict.fromkeys(status.blocked_arns.values(), "ROLLED_BACK")
     return outcomes
-
-
-def _list_blocked_arns(solution: SolutionStatus) -> list[str | None]:
-    """List the version that was last rolled back at each campaign, or None without a rollback."""
-    return [
-        campaign.record.blocked_version_arn
-        for campaign in solution.campaigns.values()
-        if isinstance(campaign, CampaignState)
-    ]
 
 
 def _draw_metrics(
@@ -129,73 +116,59 @@ def _draw_metrics(
 ) -> None:
     """Draw the metric of each solution as a line, with a marker for the outcome of each version."""
     axes.set_ylabel("metric")
-    all_versions: list[MeasuredVersion] = []
+    versions_by_outcome: dict[str, list[MeasuredVersion]] = defaultdict(list)
     for solution in solutions:
         versions = [version for version in solution.versions if version.value is not None]
         name = f"{resource_name(solution.arn)} {format_metric_name(solution.metric)}"
         axes.plot(*_list_points(versions), linewidth=1, label=name)
-        all_versions += versions
-    _mark_outcomes(axes, all_versions, outcomes)
+        for version in versions:
+            versions_by_outcome[outcomes.get(version.arn, NO_VERDICT)].append(version)
+
+    _draw_markers(axes, versions_by_outcome)
 
 
-def _mark_outcomes(
-    axes: Axes, all_versions: Iterable[MeasuredVersion], outcomes: Mapping[str | None, str]
-) -> None:
+def _draw_markers(axes: Axes, versions_by_outcome: Mapping[str, Sequence[MeasuredVersion]]) -> None:
     """Draw the markers of each outcome with one call, because each call adds a legend entry."""
     for outcome, (marker, color) in MARKERS.items():
-        versions = [
-            version for version in all_versions if outcomes.get(version.arn, NO_VERDICT) == outcome
-        ]
-        if versions:
+        if outcome in versions_by_outcome:
+            points = _list_points(versions_by_outcome[outcome])
             label = outcome.lower().replace("_", " ")
-            points = _list_points(versions)
             axes.scatter(*points, marker=marker, color=color, label=label, zorder=2)
 
 
 def _list_points(versions: Sequence[MeasuredVersion]) -> tuple[Any, Any]:
-    """Return creation times and values, typed as Any because matplotlib's types lack datetime."""
+    """List creation times and values, typed as Any because matplotlib's types lack datetime."""
     return [version.created_at for version in versions], [version.value for version in versions]
 
 
-def _list_served_models(
-    reports: Iterable[Report], solutions: Iterable[SolutionStatus]
-) -> ServedModels:
-    """List which models each campaign served. `reports` are sorted, oldest first."""
-    creation_times: dict[str | None, datetime] = {}
-    for solution in solutions:
-        creation_times.update(solution.creation_times)
+def _draw_ages(
+    axes: Axes, solutions: Iterable[SolutionStatus], reports: Sequence[Report], now: datetime
+) -> None:
+    """Draw the age of each campaign's model.
 
-    models: ServedModels = defaultdict(list)
-    for report in reports:
-        ended_at = datetime.fromisoformat(report["endedAt"])
-        for serving in report["serving"]:
-            # If the solution was removed from the stack's file, it isn't read, and the creation
-            # times of its models are unknown.
-            created_at = creation_times.get(serving["servedVersionArn"])
-            if created_at is not None:
-                models[resource_name(serving["campaignArn"])].append((ended_at, created_at))
-    return models
-
-
-def _draw_ages(axes: Axes, served_models: ServedModels, now: datetime) -> None:
-    """Draw the age of each campaign's model, which grows until a newer one is deployed."""
-    axes.set_ylabel("model age in days")
-    for campaign_name, models in served_models.items():
-        axes.plot(*_list_ages([*models, (now, now)]), label=campaign_name)
-
-
-def _list_ages(models: Sequence[tuple[datetime, datetime]]) -> tuple[Any, Any]:
-    """List the points of a campaign's line: times, and ages in days.
-
-    The line rises from each run to the next, where it drops if a newer model is served from then
-    on.
+    It grows from the end of each run to the end of the next one, and drops if the campaign serves a
+    newer version from then on.
     """
-    times = []
-    ages = []
-    for (begins_at, created_at), (ends_at, _) in pairwise(models):
-        times += [begins_at, ends_at]
-        ages += [(begins_at - created_at) / DAY, (ends_at - created_at) / DAY]
-    return times, ages
+    axes.set_ylabel("model age in days")
+    run_ends = [datetime.fromisoformat(report["endedAt"]) for report in reports]
+    lines: dict[str, list[tuple[Any, float]]] = defaultdict(list)
+
+    for report, times in zip(reports, pairwise([*run_ends, now]), strict=True):
+        for campaign_name, created_at in _list_served_models(report, solutions):
+            lines[campaign_name] += [(time, (time - created_at) / DAY) for time in times]
+    for campaign_name, points in lines.items():
+        axes.plot(*zip(*points, strict=True), label=campaign_name)
+
+
+def _list_served_models(
+    report: Report, solutions: Iterable[SolutionStatus]
+) -> Iterator[tuple[str, datetime]]:
+    """Yield each campaign's name, and when the version was created that it served after a run."""
+    for serving in report["serving"]:
+        for solution in solutions:
+            for version in solution.versions:
+                if version.arn == serving["servedVersionArn"]:
+                    yield resource_name(serving["campaignArn"]), version.created_at
 
 
 def _draw_training_hours(axes: Axes, reports: Sequence[Report]) -> None:

@@ -1,15 +1,14 @@
 """The command `status`: shows the schedule, runs, campaigns and alarms of a pipeline on one screen.
 
 The screen has a *section* for each of them. If AWS denies access to one, the others are shown
-nevertheless.
+nevertheless. With --json, the sections are printed as a document.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Group
@@ -23,36 +22,42 @@ from functions.common.formatting import (
     format_time,
     resource_name,
 )
-from functions.constants import REPORTED_ERROR
 from functions.report.mail import format_headline
+from functions.rules.campaigns import CampaignState
 from retrain.account.errors import OperatorError
 from retrain.account.output import print_json, result_console
 from retrain.account.pulumi_cli import format_pulumi_command
 from retrain.account.target import Target
 from retrain.account.triggers import EXPORT_EFFECTS, compute_next_time, describe_schedule
 from retrain.look.lines import STYLES, Line, print_lines, render_lines
-from retrain.look.pipeline_status import StatusReader, read_last_reports
+from retrain.look.pipeline_status import StatusReader
 from retrain.look.plot import write_plot
-from retrain.look.version_metrics import draw_sparkline
+from retrain.look.run_view import ShownRun
+from retrain.look.runs import read_reports
 from retrain.look.versions import describe_open_request
 from retrain.names import short_name
 from retrain.options import JsonOption, PlotOption, command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from mypy_boto3_events.type_defs import RuleTypeDef
     from mypy_boto3_personalize.type_defs import RecommenderSummaryTypeDef
     from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
 
-    from functions.rules.campaigns import CampaignState, Trial
-    from retrain.look.pipeline_status import PipelineStatus, RingingAlarm, SolutionStatus
-    from retrain.look.run_view import ShownRun
+    from functions.rules.campaigns import Trial
+    from retrain.look.pipeline_status import (
+        CampaignStatus,
+        MeasuredVersion,
+        PipelineStatus,
+        RingingAlarm,
+        SolutionStatus,
+    )
 
 REFRESH_SECONDS = 15
 """The pause between two refreshes with --watch. A refresh takes a dozen requests, and the pipeline
 rarely changes faster."""
+BLOCKS = "▁▂▃▄▅▆▇█"
+"""The characters of a sparkline, from the lowest value to the highest."""
 Section = TypeVar("Section")
 
 
@@ -86,7 +91,7 @@ def status(
     else:
         print_lines(Screen(target, pipeline_status).lines())
     if plot is not None:
-        write_plot(target, read_last_reports(target), plot)
+        write_plot(target, [*read_reports(target)], plot)
     return 0
 
 
@@ -138,17 +143,19 @@ class Screen:
     def _run_lines(self, runs: Sequence[ShownRun]) -> Iterator[Line]:
         """Yield the runs in progress with their jobs, then the latest finished runs."""
         running = [run for run in runs if run.execution.is_running]
-        finished = [run for run in runs if not run.execution.is_running]
-
         yield _heading("running", running, "nothing")
         for run in running:
             yield self._run_line(run)
-            yield from _job_lines(run)
+            # The first line is about the run itself, which we've just described.
+            for line in islice(run.lines(), 1, None):
+                yield line._replace(depth=line.depth + 1)
 
+        finished = [run for run in runs if not run.execution.is_running]
         yield _heading("last runs", finished, "none")
         for run in finished:
             yield self._run_line(run)
-            yield Line(2, "", _summarize_end(run))
+            # At the depth of the jobs, it would begin below their outcomes.
+            yield Line(3, "", _summarize_end(run))
 
     def _run_line(self, run: ShownRun) -> Line:
         execution = run.execution
@@ -160,8 +167,9 @@ class Screen:
         """Yield each solution's metric, its campaigns, and its versions that need approval."""
         for solution in solutions:
             yield Line(0, short_name(solution.arn), _describe_metric(solution), label_style="bold")
-            for campaign_arn, campaign in solution.campaigns.items():
-                yield self._campaign_line(campaign_arn, campaign, solution)
+
+            for campaign in solution.campaigns:
+                yield self._campaign_line(campaign, solution)
             for version in solution.waiting_versions:
                 text = describe_open_request(self._target, version.arn, version.until)
                 yield Line(1, short_name(version.arn), text, "cyan")
@@ -175,18 +183,13 @@ class Screen:
             text = f"{status}, last updated {format_duration(age.total_seconds())} ago"
             yield Line(0, recommender["name"], text, STYLES.get(status, "yellow"))
 
-    def _campaign_line(
-        self,
-        campaign_arn: str,
-        campaign: CampaignState | OperatorError | None,
-        solution: SolutionStatus,
-    ) -> Line:
-        name = short_name(campaign_arn)
-        if campaign is None:
+    def _campaign_line(self, campaign: CampaignStatus, solution: SolutionStatus) -> Line:
+        name = short_name(campaign.arn)
+        if campaign.state is None:
             return Line(1, name, "does not exist, so requests to it fail", "red")
-        if isinstance(campaign, OperatorError):
-            return Line(1, name, f"cannot be read: {campaign}", "yellow")
-        return Line(1, name, "\n".join(self._describe_campaign(solution, campaign)))
+        if isinstance(campaign.state, OperatorError):
+            return Line(1, name, _describe_error(campaign.state), "yellow")
+        return Line(1, name, "\n".join(self._describe_campaign(solution, campaign.state)))
 
     def _describe_campaign(
         self, solution: SolutionStatus, campaign: CampaignState
@@ -194,8 +197,9 @@ class Screen:
         """Yield what the campaign serves, then any update, trial, rollback or pin."""
         served_arn = campaign.served_version_arn or "nothing"
         yield _describe_served_version(campaign, served_arn)
-        if served_arn in solution.creation_times:
-            yield self._describe_model(solution, served_arn)
+        for version in solution.versions:
+            if version.arn == served_arn:
+                yield self._describe_model(version, solution.metric)
 
         if campaign.update.is_running:
             yield f"is being updated to {resource_name(campaign.update.version_arn)}"
@@ -206,15 +210,12 @@ class Screen:
         if campaign.pin is not None:
             yield campaign.pin
 
-    def _describe_model(self, solution: SolutionStatus, version_arn: str) -> str:
-        """Describe how old a version's model is and, if it's one of the shown ones, its metric."""
-        age = self._now - solution.creation_times[version_arn]
+    def _describe_model(self, version: MeasuredVersion, metric: str) -> str:
+        age = self._now - version.created_at
         text = f"model {format_duration(age.total_seconds())} old"
-
-        for version in solution.versions:
-            if version.arn == version_arn and version.value is not None:
-                text += f", {format_metric_name(solution.metric)} {version.value:.4f}"
-        return text
+        if version.value is None:
+            return text
+        return f"{text}, {format_metric_name(metric)} {version.value:.4f}"
 
 
 def _section_lines(
@@ -222,8 +223,12 @@ def _section_lines(
 ) -> Iterable[Line]:
     """Build the lines of a section, or a line with the error if it couldn't be read."""
     if isinstance(section, OperatorError):
-        return [Line(0, label, f"cannot be read: {section}", "yellow")]
+        return [Line(0, label, _describe_error(section), "yellow")]
     return build_lines(section)
+
+
+def _describe_error(error: OperatorError) -> str:
+    return f"cannot be read: {error}"
 
 
 def _describe_pause(target: Target) -> str:
@@ -239,25 +244,17 @@ def _describe_pause(target: Target) -> str:
     return f"{paused}: `{target.command('resume')}` turns it on"
 
 
-def _job_lines(run: ShownRun) -> Iterator[Line]:
-    # The first line is about the run itself, which `_run_line()` has already described.
-    for line in islice(run.lines(), 1, None):
-        yield line._replace(depth=line.depth + 1)
-
-
 def _summarize_end(run: ShownRun) -> str:
     """Summarize in a few words how a run ended."""
-    if run.report:
-        return format_headline(run.report)
-
-    # The cause of a failed execution is the whole report, which starts with the headline.
-    first_line, *_ = run.execution.failure.splitlines()
-    return first_line.removeprefix(f"{REPORTED_ERROR}: FAILED: ").rstrip(".")
+    if run.report is None:
+        return "; ".join(reason["text"] for reason in run.reasons)
+    # The headline may no longer be true, for example after a rollback or an approval.
+    return f"its report: {format_headline(run.report)}"
 
 
-def _trigger_lines(trigger: RuleTypeDef | None) -> Iterator[Line]:
-    if trigger is not None:
-        yield Line(0, "new export", EXPORT_EFFECTS[trigger["State"]])
+def _trigger_lines(trigger_state: str | None) -> Iterator[Line]:
+    if trigger_state is not None:
+        yield Line(0, "new export", EXPORT_EFFECTS[trigger_state])
 
 
 def _alarm_lines(alarms: Sequence[RingingAlarm]) -> Iterator[Line]:
@@ -276,25 +273,32 @@ def _heading(label: str, items: Sequence[object], text_if_empty: str) -> Line:
 def _describe_metric(solution: SolutionStatus) -> str:
     """Describe how the metric developed from the oldest shown version to the newest."""
     name = format_metric_name(solution.metric)
-    newest_first = [version.value for version in solution.versions if version.value is not None]
-    if not newest_first:
+    values = [version.value for version in solution.versions if version.value is not None][::-1]
+    if not values:
         return f"no version has {name}"
 
-    oldest = f"{newest_first[-1]:.4f}"
-    newest = f"{newest_first[0]:.4f}"
-    count = format_count(len(newest_first), "version")
-    return f"{name} {oldest} {draw_sparkline(newest_first[::-1])} {newest}, {count}"
+    count = format_count(len(values), "version")
+    return f"{name} {values[0]:.4f} {draw_sparkline(values)} {values[-1]:.4f}, {count}"
+
+
+def draw_sparkline(values: Sequence[float]) -> str:
+    """Draw values as a line of block characters, from ▁ for the lowest to █ for the highest."""
+    lowest = min(values)
+    # If all values are the same, any other span does as well.
+    span = max(values) - lowest or 1
+    shares = [(value - lowest) / span for value in values]
+    return "".join(BLOCKS[round(share * (len(BLOCKS) - 1))] for share in shares)
 
 
 def _describe_served_version(campaign: CampaignState, served_arn: str) -> str:
     """Say which version a campaign serves and, if that's known, since when."""
-    served = f"serves {resource_name(served_arn)}"
+    text = f"serves {resource_name(served_arn)}"
     update = campaign.update
     # While an update is running or after it failed, the campaign serves an earlier version, and
     # Personalize doesn't say when that one was deployed.
     if update.is_running or update.version_arn != served_arn:
-        return served
-    return f"{served} since {format_time(update.ended_at)} UTC"
+        return text
+    return f"{text} since {format_time(update.ended_at)} UTC"
 
 
 def _describe_trial(trial: Trial) -> str:
@@ -310,96 +314,51 @@ def _describe_trial(trial: Trial) -> str:
 
 def _build_document(target: Target, pipeline_status: PipelineStatus) -> dict[str, object]:
     """Build the document for --json. A section that couldn't be read is `{"error": ...}`."""
-    read_at = pipeline_status.read_at
-
-    return {
+    document = {
         "stateMachineArn": target.state_machine_arn,
-        "readAt": read_at,
-        "schedule": _section_document(
-            pipeline_status.schedule, partial(_schedule_document, read_at=read_at)
-        ),
-        "trigger": _section_document(pipeline_status.trigger, lambda rule: rule and rule["State"]),
-        "runs": _section_document(
-            pipeline_status.runs, lambda runs: [run.document() for run in runs]
-        ),
-        "alarms": _section_document(
-            pipeline_status.alarms, lambda alarms: [alarm._asdict() for alarm in alarms]
-        ),
-        "solutions": _section_document(
-            pipeline_status.solutions,
-            lambda solutions: [_solution_document(solution) for solution in solutions],
-        ),
-        # As ListRecommenders returns them.
-        "recommenders": _section_document(pipeline_status.recommenders, list),
+        **_convert_fields(pipeline_status._asdict()),
     }
 
+    # AWS's own description of the schedule has much that nobody wants to see here.
+    schedule = pipeline_status.schedule
+    if isinstance(schedule, dict):
+        document["schedule"] = {
+            "state": schedule["State"],
+            "expression": schedule["ScheduleExpression"],
+            "timezone": schedule["ScheduleExpressionTimezone"],
+            # If the schedule is off, this is when it would fire.
+            "nextAt": compute_next_time(schedule, pipeline_status.read_at),
+        }
 
-def _section_document(
-    section: Section | OperatorError, build_document: Callable[[Section], object]
-) -> object:
-    if isinstance(section, OperatorError):
-        return {"error": str(section)}
-    return build_document(section)
-
-
-def _schedule_document(
-    schedule: GetScheduleOutputTypeDef | None, read_at: datetime
-) -> dict[str, object] | None:
-    if schedule is None:
-        return None
-
-    next_at = None
-    if schedule["State"] == "ENABLED":
-        next_at = compute_next_time(schedule, read_at)
-    return {
-        "state": schedule["State"],
-        "expression": schedule["ScheduleExpression"],
-        "timezone": schedule["ScheduleExpressionTimezone"],
-        "nextAt": next_at,
-    }
+    return document
 
 
-def _solution_document(solution: SolutionStatus) -> dict[str, object]:
-    return {
-        "solutionArn": solution.arn,
-        "metric": solution.metric,
-        "versions": [
-            {"solutionVersionArn": arn, "createdAt": created_at, "value": value}
-            for arn, created_at, value in solution.versions
-        ],
-        "waiting": [
-            {"solutionVersionArn": arn, "until": until} for arn, until in solution.waiting_versions
-        ],
-        "campaigns": [
-            {"campaignArn": arn, **_campaign_document(campaign)}
-            for arn, campaign in solution.campaigns.items()
-        ],
-    }
+def _convert_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """Convert the names of fields to camelCase, and their values to what json can print."""
+    return {_to_camel_case(name): _convert_value(value) for name, value in fields.items()}
 
 
-def _campaign_document(campaign: CampaignState | OperatorError | None) -> dict[str, object]:
-    if campaign is None:
-        return {"error": "the campaign does not exist"}
-    if isinstance(campaign, OperatorError):
-        return {"error": str(campaign)}
-
-    return {
-        "servedVersionArn": campaign.served_version_arn,
-        "update": {
-            "solutionVersionArn": campaign.update.version_arn,
-            "isRunning": campaign.update.is_running,
-            "endedAt": campaign.update.ended_at,
-        },
-        "trial": _trial_document(campaign.record.trial),
-        "pin": campaign.pin,
-    }
+def _to_camel_case(name: str) -> str:
+    first_word, *other_words = name.split("_")
+    return first_word + "".join(map(str.capitalize, other_words))
 
 
-def _trial_document(trial: Trial | None) -> dict[str, object] | None:
-    if trial is None:
-        return None
-    return {
-        "solutionVersionArn": trial.version_arn,
-        "beganAt": trial.began_at,
-        "bakeEndsAt": trial.bake_ends_at,
-    }
+def _convert_value(value: Any) -> object:  # noqa: ANN401  # any part of the status
+    match value:
+        case OperatorError():
+            return {"error": str(value)}
+        case ShownRun():
+            return value.document()
+        case CampaignState():
+            return {
+                "servedVersionArn": value.served_version_arn,
+                "update": _convert_fields(vars(value.update)),
+                "record": _convert_value(value.record),
+                "pin": value.pin,
+            }
+        case list():
+            return [_convert_value(item) for item in value]
+        case object(_asdict=get_fields):
+            return _convert_fields(get_fields())
+
+    return value

@@ -8,7 +8,7 @@ from matplotlib.dates import num2date
 
 from components.args import QualityRuleArgs
 from retrain.look import plot
-from retrain.look.pipeline_status import SolutionStatus
+from retrain.look.pipeline_status import MeasuredVersion, SolutionStatus
 from tests.retrain.in_process import account
 from tests.world import HOUR, MOVIES, interactions, solution, solution_arn
 
@@ -98,8 +98,11 @@ def test_a_model_grows_older_until_a_newer_one_is_served():
     def run(day, version):
         return report(day, serving=[{"campaignArn": "campaign/home", "servedVersionArn": version}])
 
-    created = {"old": T - timedelta(days=3), "new": T + timedelta(days=6)}
-    status = SolutionStatus("solution/taste", NDCG, [], created, [], {})
+    versions = [
+        MeasuredVersion("new", T + timedelta(days=6), None),
+        MeasuredVersion("old", T - timedelta(days=3), None),
+    ]
+    status = SolutionStatus("solution/taste", NDCG, versions, [], [])
     reports = [run(1, None), run(2, "old"), run(4, "old"), run(7, "new")]
     figure = plot.draw_figure([status], reports, T + timedelta(days=9))
     (line,) = figure.axes[1].lines

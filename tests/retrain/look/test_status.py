@@ -1,18 +1,23 @@
 """Proves what `status` shows of a pipeline, and with how many requests."""
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 
 from components.args import MAX_CAMPAIGNS, ApprovalArgs, BakeArgs, LimitsArgs, TriggerArgs
+from functions.rules.campaigns import CampaignState, CampaignUpdate, DeploymentRecord
+from retrain.account.access import Access
+from retrain.account.target import Target
 from retrain.look import status
-from retrain.look.version_metrics import draw_sparkline
+from retrain.look.pipeline_status import CampaignStatus, PipelineStatus, SolutionStatus
 from tests.retrain.check import answers
 from tests.retrain.in_process import account
 from tests.workflow.clients import CURRENT, OPERATOR
 from tests.world import HOUR, MOVIES, TOPIC, campaign, campaign_arn, interactions, solution
 
 DAY = 24 * HOUR
+NOW = datetime(2026, 11, 29, 3, tzinfo=UTC)
 BY_HAND = {"trigger": None, "scheduledTime": None, "scheduleArn": None}
 """Changes of the input of a scheduled run, after which a person has started it."""
 EAGER = MOVIES.with_datasets("interactions", ready_marker="s3://exports/{date}.DONE").with_options(
@@ -99,7 +104,7 @@ def test_the_golden_screens_of_a_pipeline(golden):
         prod.services = services(prod, "DISABLED")
         screens.append(prod.transcript("status -s prod"))
         (taste, _) = prod.retrain("status -s prod --json").document["solutions"]
-        assert taste["campaigns"][0]["error"] == "the campaign does not exist"
+        assert taste["campaigns"][0]["state"] is None, "it does not exist"
 
         prod.services["scheduler"] = answers.Client(list_schedules={"Schedules": []})
         for _ in range(4):
@@ -107,7 +112,7 @@ def test_the_golden_screens_of_a_pipeline(golden):
         screens.append(prod.transcript("status -s prod"))
         document = prod.retrain("status -s prod --json").document
         assert document["schedule"] is None
-        assert document["solutions"][1]["campaigns"][0].keys() == {"campaignArn", "error"}
+        assert document["solutions"][1]["campaigns"][0]["state"].keys() == {"error"}
     golden("status.txt", "\n".join(screens))
 
 
@@ -163,7 +168,7 @@ TWO_SOLUTIONS = (solution(campaigns=["a", "b", "c"]), solution("shop", campaigns
     [
         ([ASKING], [9]),
         ([ASKING_FOR_MOST], [1]),
-        (TWO_SOLUTIONS, [10, 10]),
+        (TWO_SOLUTIONS, [7, 9]),
     ],
     ids=["one campaign", "most campaigns", "two solutions"],
 )
@@ -183,8 +188,20 @@ def test_the_screen_needs_at_most_25_requests_a_solution(requests, solutions, sh
         result = prod.retrain("status --json")
 
     assert len(requests) <= 25 * len(solutions), sorted(requests)
-    shown = [len(item["versions"]) for item in result.document["solutions"]]
+    shown = [
+        sum(version["value"] is not None for version in item["versions"])
+        for item in result.document["solutions"]
+    ]
     assert shown == shown_versions
+
+
+def test_a_campaign_that_could_not_be_created_serves_nothing():
+    update = CampaignUpdate(version_arn="taste/1a2b", created_at=NOW, ended_at=NOW)
+    state = CampaignState(served_version_arn=None, update=update, record=DeploymentRecord())
+    taste = SolutionStatus("solution/taste", "coverage", [], [], [CampaignStatus("home", state)])
+    shown = PipelineStatus(NOW, None, None, runs=[], alarms=[], solutions=[taste], recommenders=[])
+    lines = status.Screen(Target("m", {}, Access(), "prod", {}), shown).lines()
+    assert [line.text for line in lines if line.label == "home"] == ["serves nothing"]
 
 
 def test_a_pipeline_may_have_no_solutions():
@@ -193,8 +210,8 @@ def test_a_pipeline_may_have_no_solutions():
 
 
 def test_a_small_line_goes_from_the_lowest_to_the_highest_value():
-    assert draw_sparkline([0.1, 0.2, 0.8, 0.45]) == "▁▂█▄"
-    assert draw_sparkline([0.3]) == draw_sparkline([0.3, 0.3])[0] == "▁"
+    assert status.draw_sparkline([0.1, 0.2, 0.8, 0.45]) == "▁▂█▄"
+    assert status.draw_sparkline([0.3]) == status.draw_sparkline([0.3, 0.3])[0] == "▁"
 
 
 def test_a_screen_that_is_kept_up_to_date_needs_a_terminal():
