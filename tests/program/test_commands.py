@@ -32,6 +32,7 @@ RUN_BY = {
     "pulumi stack export": ("engine", '"stack", "export"'),
     "retrain --install-completion": ("retrain", "_RETRAIN_COMPLETE"),
     "retrain COMMAND --help": ("retrain", '"--help"'),
+    "pulumi stack import": ("engine", '"stack", "import"'),
     "retrain approve": ("retrain", "approve "),
     "retrain approve --refuse": ("retrain", "--refuse"),
     "retrain doctor --policy": ("retrain", "doctor --policy"),
@@ -44,7 +45,7 @@ RUN_BY = {
     "retrain watch --run": ("retrain", "--run "),
 }
 """Command -> the folder of the tests that run it, and a text in one of these tests."""
-ONLY_NAMED = {"pulumi package publish", "pulumi stack import"}
+ONLY_NAMED = {"pulumi package publish"}
 """Commands that a page only writes about."""
 
 
