@@ -18,6 +18,7 @@ from pulumi import Output
 from components import RetrainingPipeline, RetrainingPipelineArgs
 from components.args import parse_attribute_docstrings, to_camel_case
 from components.rules.single_settings import without_rules
+from package.address import read_address
 
 Spec: TypeAlias = dict[str, object]
 """A part of the schema: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/."""
@@ -42,8 +43,13 @@ LANGUAGES = ("csharp", "go", "java", "nodejs", "python")
 
 
 def schema() -> Spec:
-    """Return the schema of the package. Its name and its version are those in pyproject.toml."""
+    """Return the schema of the package. Name, version, address and publisher are in pyproject.toml.
+
+    With the download URL, the SDK of a program knows from where Pulumi gets the plugin. It has the
+    form in which `pulumi package add` writes the address of a git repository.
+    """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    address = read_address()
     types: dict[str, Spec] = {}
     inputs = _object_type(RetrainingPipelineArgs, types)
     descriptions = parse_attribute_docstrings(RetrainingPipeline)
@@ -57,7 +63,11 @@ def schema() -> Spec:
     return {
         **{key: project[key] for key in ("name", "version", "description", "license")},
         "displayName": "Personalize Retraining",
+        "publisher": project["authors"][0]["name"],
         "namespace": NAMESPACE,
+        "homepage": project["urls"]["Homepage"],
+        "repository": address,
+        "pluginDownloadURL": f"git://{address.removeprefix('https://')}.git/package",
         "keywords": [*project["keywords"], "category/cloud", "kind/component"],
         "language": {language: {"respectSchemaVersion": True} for language in LANGUAGES},
         "types": types,

@@ -27,7 +27,6 @@ from retrain.act.new_project import write_project
 write_project(Path())
 """
 """What `retrain adopt` does in an empty folder, besides the file of the stack."""
-SOURCE = "git.example.com/ml/personalize-retraining.git/package@<commit>"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +69,8 @@ def deploy(stack):
 @pytest.fixture(scope="module")
 def program(plugin):
     """Return the YAML program of the guide as a dict. Its schedules start no execution."""
-    program = yaml.safe_load(snippet("yaml").replace(SOURCE, str(plugin)))
+    program = yaml.safe_load(snippet("yaml"))
+    program["packages"]["personalize-retraining"] = str(plugin)
     for pipeline in ("movies", "books"):
         program["resources"][pipeline]["properties"]["paused"] = True
     return program

@@ -1,24 +1,29 @@
 """Proves that the Go and TypeScript programs of docs/package.md compile with the generated SDKs.
 
 With Pulumi's code generators, as `pulumi package add` uses them. It does not run the programs:
-they construct the component that the YAML program constructs (tests/engine/test_package.py).
+they construct the component that the YAML program constructs (tests/engine/test_package.py). The
+generators for C# and Java are in no Go module, so tests/package only compares those programs.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 
+from package.address import read_address
 from tests.engine.stacks import ROOT
-from tests.package.page import snippet
+from tests.package.page import TEXT, snippet
 
 SOURCES = Path(__file__).with_name("sdks")
-GO_PACKAGE = "github.com/retraining/pulumi-personalize-retraining/sdk/go/personalize-retraining"
+GO_PACKAGE = f"{read_address().removeprefix('https://')}/sdk/go/personalize-retraining"
+"""The path of the SDK, which the generator derives from the repository in the schema."""
 GO_PROGRAM = f"""\
 package main
 
@@ -46,7 +51,7 @@ TSCONFIG = {
 
 
 def run(*command, cwd):
-    """Run a command in a folder, and fail with what it has printed."""
+    """Run a command in a folder, and return its output. Fail with what it has printed."""
     program = shutil.which(command[0])
     if program is None:
         pytest.skip(f"{command[0]} is not on the PATH")
@@ -61,6 +66,7 @@ def run(*command, cwd):
         check=False,
     )
     assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +91,17 @@ def node_modules():
             shutil.copytree(name, folder, symlinks=True)
 
     return folder / "node_modules"
+
+
+def test_the_schema_names_the_source_as_pulumi_package_add_writes_it():
+    source = re.search(r"pulumi package add (\S+)", TEXT)[1]
+    schema = json.loads((ROOT / "package" / "schema.json").read_text())
+    assert json.loads(run("go", "run", "./source", source, cwd=SOURCES)) == {
+        "pluginDownloadURL": schema["pluginDownloadURL"],
+        "version": schema["version"],
+        "folder": "package",
+    }
+    assert yaml.safe_load(snippet("yaml"))["packages"] == {schema["name"]: source}
 
 
 def test_the_go_program_compiles(sdks, tmp_path):

@@ -5,6 +5,7 @@
 
 import re
 
+import pytest
 import yaml
 
 from tests.package.page import snippet
@@ -24,6 +25,15 @@ def keys(value):
             yield from keys(element)
 
 
+def values(value):
+    """Yield each text inside of nested mappings and lists."""
+    if isinstance(value, str):
+        yield value
+    else:
+        for element in value.values() if isinstance(value, dict) else value:
+            yield from values(element)
+
+
 def test_the_second_pipeline_of_the_yaml_program_uses_an_output_of_the_first(plugin):
     books = {**RESOURCES["books"]["properties"], "importRoleArn": output_value(ROLE)}
     response, _ = plugin.construct("books", books)
@@ -36,10 +46,21 @@ def test_the_typescript_program_has_the_arguments_of_the_yaml_program():
     assert yaml.safe_load(literal.replace("${personalize}", arn).replace("`", '"')) == MOVIES
 
 
-def test_the_go_program_has_the_arguments_of_the_yaml_program():
-    fields = re.findall(r"(\w+): ", snippet("go"))
-    assert fields == [key[0].upper() + key[1:] for key in keys(MOVIES)]
-    assert re.findall(r'"(s3:.*?|cron.*?)"', snippet("go")) == [
-        MOVIES["datasets"]["interactions"]["dataLocation"],
-        MOVIES["retrainingRate"],
-    ]
+@pytest.mark.parametrize(
+    "language, argument",
+    [
+        ("go", r"(\w+): "),
+        ("csharp", r"(\w+) =\s"),
+        ("java", r"\.(?!builder|build|of|run|export)(\w+)\((?!\))"),
+    ],
+)
+def test_another_program_has_the_arguments_of_the_yaml_program(language, argument):
+    program = snippet(language)
+    start = program.index("RetrainingPipelineArgs", program.index('"movies"'))
+    end = program.index(MOVIES["retrainingRate"])
+    arguments = re.findall(argument, program[start:end])
+    assert [key[0].lower() + key[1:] for key in arguments] == list(keys(MOVIES))
+
+    arn = re.search(r'"(arn:.*?)"', program)[1]
+    texts = re.findall(r'"(:[^"]*|s3:[^"]*|42|cron[^"]*)"', program)
+    assert [f"{arn}{text}" if text[0] == ":" else text for text in texts] == list(values(MOVIES))
