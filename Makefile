@@ -46,7 +46,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@printf '%s\n' "$$RETRAIN" > $(BIN)/retrain && chmod +x $(BIN)/retrain
 	@touch $@
 
-.PHONY: install demo test check engine lint types workflow mutants faults benchmark pictures address requirements help
+.PHONY: install demo test check engine lint types workflow mutants faults benchmark pictures dist address requirements help
 
 install: $(READY) ## create or update .venv, and write .venv/bin/retrain
 	@echo "$(BIN)/retrain is ready"
@@ -90,6 +90,12 @@ benchmark: $(READY) ## replay good runs in virtual time: delays, transitions, ca
 
 pictures: $(READY) ## draw the pictures of the pages again, from a rehearsal
 	@$(BIN)/python -m docs.pictures
+
+dist: $(READY) ## build a release, check it, and install it with each extra into an empty environment
+	@rm -rf dist
+	@$(BIN)/python -m build
+	@$(BIN)/python -m twine check --strict dist/*
+	@$(BIN)/python -m package.release dist
 
 address: $(READY) ## set the address of the repository everywhere: make address URL=https://...
 	@$(BIN)/python -m package.address $(URL)
