@@ -1,0 +1,163 @@
+"""Proves that a release is described in one place, and that the files of the code host fit it.
+
+`make dist` builds the release, and tests/engine checks the workflows with actionlint.
+"""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from package.address import read_address
+from package.release import USES, find_problems
+from tests.package.plugin import ROOT
+from tests.package.test_schema import PROJECT
+
+COPY = "https://github.com/other/copy"
+TAG = f"v{PROJECT['version']}"
+GITHUB = ROOT / ".github"
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in GITHUB.glob("workflows/*.yml")}
+STEPS = [
+    step
+    for workflow in WORKFLOWS.values()
+    for job in workflow["jobs"].values()
+    for step in job["steps"]
+]
+MANIFESTS = {"requirements.txt": "pip", "go.mod": "gomod", "package.json": "npm"}
+"""A file that pins packages -> how Dependabot calls them."""
+NOT_PINNED = re.compile(r"examples/|package/requirements")
+"""An example is copied, and the plugin takes the requirements of the checkout."""
+
+
+def tracked():
+    """Return the names of all files of the repository."""
+    listed = subprocess.run(
+        ["git", "ls-files"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return listed.stdout.splitlines()
+
+
+def test_the_changelog_begins_with_the_version():
+    (first, *_) = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert first == PROJECT["version"]
+
+
+def test_the_classifiers_say_what_the_readme_says():
+    readme = (ROOT / "README.md").read_text()
+    assert "never run on AWS" in readme
+    assert "Development Status :: 3 - Alpha" in PROJECT["classifiers"]
+    assert "You need Linux (macOS is not tried)" in readme
+    systems = [text for text in PROJECT["classifiers"] if text.startswith("Operating System")]
+    assert systems == ["Operating System :: POSIX :: Linux"]
+
+    oldest = re.search(r"Python (3\.\d+) or newer", readme)[1]
+    assert PROJECT["requires-python"] == f">={oldest}"
+    assert f"Programming Language :: Python :: {oldest}" in PROJECT["classifiers"]
+
+
+def test_every_extra_is_tried_in_an_empty_environment():
+    assert list(USES) == ["", *(f"[{extra}]" for extra in PROJECT["optional-dependencies"])]
+
+
+@pytest.mark.parametrize(
+    "tag, address, problems",
+    [
+        (TAG, read_address(), []),
+        (
+            "v9.0",
+            read_address(),
+            [f"the tag is v9.0, but pyproject.toml has the version {PROJECT['version']}"],
+        ),
+        (TAG, COPY, [f"pyproject.toml has another address; run: make address URL={COPY}"]),
+    ],
+    ids=["the release", "another version", "another repository"],
+)
+def test_a_tag_that_the_files_do_not_describe_is_not_released(tag, address, problems):
+    assert list(find_problems(tag, address)) == problems
+
+
+def test_the_check_is_the_one_that_people_run():
+    (job,) = WORKFLOWS["check"]["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+
+
+def test_only_what_was_built_and_compared_is_published_without_a_password():
+    jobs = WORKFLOWS["release"]["jobs"]
+    assert [job.get("needs") for job in jobs.values()] == [None, "build", "publish"]
+    assert [
+        step["run"].split('"')[0].strip() for step in jobs["build"]["steps"] if "run" in step
+    ] == [
+        "python -m package.release",
+        "make dist",
+    ]
+    assert {name: job["permissions"] for name, job in jobs.items()} == {
+        "build": {"contents": "read"},
+        "publish": {"id-token": "write"},
+        "page": {
+            "contents": "write",
+            "id-token": "write",
+            "attestations": "write",
+            "artifact-metadata": "write",
+        },
+    }
+    assert "secrets." not in (GITHUB / "workflows" / "release.yml").read_text()
+
+
+def test_the_schema_is_attached_to_the_page_of_the_release():
+    jobs = WORKFLOWS["release"]["jobs"]
+    uploaded = [
+        step["with"]["path"] for step in jobs["build"]["steps"] if "path" in step.get("with", {})
+    ]
+    assert uploaded == ["dist/", "package/schema.json"]
+    download, attest, create = jobs["page"]["steps"]
+    assert download["with"] == {"path": "files/", "merge-multiple": True}
+    assert attest["with"]["subject-path"] == "files/*"
+    assert create["run"].endswith(" files/*")
+
+
+def test_every_action_is_pinned_to_a_commit_with_its_version():
+    lines = [
+        line.strip("- ")
+        for path in sorted(GITHUB.glob("workflows/*.yml"))
+        for line in path.read_text().splitlines()
+        if "uses:" in line
+    ]
+    assert len(lines) == len([step for step in STEPS if "uses" in step])
+    pinned = re.compile(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+    assert [line for line in lines if not pinned.fullmatch(line)] == []
+    versions = {tuple(line.removeprefix("uses: ").split("@")) for line in lines}
+    assert len(versions) == len(dict(versions)), "each action has one version"
+
+
+def test_dependabot_updates_every_file_that_pins_something():
+    updates = yaml.safe_load((GITHUB / "dependabot.yml").read_text())["updates"]
+    watched = {
+        (update["package-ecosystem"], directory)
+        for update in updates
+        for directory in update.get("directories", [update.get("directory")])
+    }
+    pinned = {
+        (MANIFESTS[name], f"/{folder}")
+        for folder, _, name in (path.rpartition("/") for path in tracked())
+        if name in MANIFESTS and not NOT_PINNED.match(f"{folder}/{name}")
+    }
+    assert watched == {*pinned, ("github-actions", "/")}
+
+
+def test_an_issue_asks_for_what_an_answer_needs():
+    forms = [
+        yaml.safe_load(path.read_text())
+        for path in GITHUB.glob("ISSUE_TEMPLATE/*.yml")
+        if path.stem != "config"
+    ]
+    assert len(forms) == 3
+    for form in forms:
+        assert {"name", "description", "body"} <= form.keys()
+        fields = [field for field in form["body"] if field["type"] != "markdown"]
+        assert any(field.get("validations", {}).get("required") for field in fields)
+        assert len({field["id"] for field in fields}) == len(fields)
