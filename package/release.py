@@ -50,7 +50,7 @@ def try_wheel(folder: Path) -> None:
         sys.stderr.write(f"installing {wheel.name}{extra}\n")
         with tempfile.TemporaryDirectory() as environment:
             venv.create(environment, with_pip=True)
-            python = Path(environment, "bin", "python")
+            python = f"{environment}/bin/python"
             # Nobody waits for the bytecode of all of pulumi_aws.
             pip = [python, "-m", "pip", "install", "--quiet", "--no-compile"]
             subprocess.run([*pip, f"{wheel}{extra}"], check=True)  # noqa: S603

@@ -1,7 +1,9 @@
 """Proves the content and the requirements of the wheel, and that a program can use it."""
 
 import ast
+import email
 import json
+import re
 import shutil
 import tomllib
 from importlib.metadata import packages_distributions
@@ -44,6 +46,8 @@ print(json.dumps([engine.exports, registered], default=contents))
 FOLDERS = ("components", "functions", "retrain", "emulator")
 EMULATOR = {"README.md", "deployer/plugin/pulumi-resource-aws"}
 EXTRAS = PROJECT["optional-dependencies"]
+TARGET = re.compile(r'(?:\]\(|^\[\w+\]: |(?:src|srcset)=")([^)\s"]+)', re.MULTILINE)
+"""The target of a link or of a picture."""
 
 
 def test_the_wheel_has_the_folders_of_a_checkout_below_one_name(wheel):
@@ -64,6 +68,23 @@ def test_the_wheel_has_the_folders_of_a_checkout_below_one_name(wheel):
         "personalize_retraining_command_line.py",
         *(f"{metadata}/{file}" for file in files),
     }
+
+
+def test_the_description_is_the_readme_with_links_to_the_files_of_the_release(wheel):
+    metadata = f"personalize_retraining-{PROJECT['version']}.dist-info/METADATA"
+    message = email.message_from_bytes(ZipFile(wheel).read(metadata))
+    described = message.get_payload()
+    readme = (ROOT / "README.md").read_text()
+    assert message["Description-Content-Type"] == "text/markdown"
+
+    address, tag = PROJECT["urls"]["Repository"], f"v{PROJECT['version']}"
+    links = TARGET.findall(described)
+    assert [link for link in links if "//" not in link and link[0] != "#"] == []
+    named = {link.partition(f"/{tag}/")[2] for link in links if link.startswith(address)} - {""}
+    assert named == {link for link in TARGET.findall(readme) if "//" not in link and link[0] != "#"}
+    pictures = [link for link in links if link.endswith(".svg")]
+    assert pictures != []
+    assert {link.partition(f"/{tag}/")[0] for link in pictures} == {f"{address}/raw"}
 
 
 @pytest.mark.parametrize(
