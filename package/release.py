@@ -63,4 +63,5 @@ if __name__ == "__main__":
         case [folder]:
             try_wheel(Path(folder).resolve())
         case [tag, address]:
-            sys.exit("\n".join(find_problems(tag, address)))
+            # Python takes every text for an error, also one without a character.
+            sys.exit("\n".join(find_problems(tag, address)) or 0)

@@ -5,12 +5,13 @@
 
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
 
 from package.address import read_address
-from package.release import USES, find_problems
+from package.release import USES
 from tests.package.plugin import ROOT
 from tests.package.test_schema import PROJECT
 
@@ -78,7 +79,15 @@ def test_every_extra_is_tried_in_an_empty_environment():
     ids=["the release", "another version", "another repository"],
 )
 def test_a_tag_that_the_files_do_not_describe_is_not_released(tag, address, problems):
-    assert list(find_problems(tag, address)) == problems
+    result = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "package.release", tag, address],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stderr.splitlines() == problems
+    assert result.returncode == bool(problems)
 
 
 def test_the_check_is_the_one_that_people_run():
