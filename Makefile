@@ -95,10 +95,10 @@ dist: $(READY) ## build a release, check it, and install it with each extra into
 	@rm -rf dist
 	@$(BIN)/python -m build
 	@$(BIN)/python -m twine check --strict dist/*
-	@$(BIN)/python -m package.release dist
+	@$(BIN)/python -m tests.package.release dist
 
 address: $(READY) ## set the address of the repository everywhere: make address URL=https://...
-	@$(BIN)/python -m package.address $(URL)
+	@$(BIN)/python -m docs.address $(URL)
 
 requirements: $(READY) ## compile the requirements from their .in files and constraints.txt
 	@for name in requirements requirements-dev; do \

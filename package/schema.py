@@ -18,7 +18,6 @@ from pulumi import Output
 from components import RetrainingPipeline, RetrainingPipelineArgs
 from components.args import parse_attribute_docstrings, to_camel_case
 from components.rules.single_settings import without_rules
-from package.address import read_address
 
 Spec: TypeAlias = dict[str, object]
 """A part of the schema: https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/."""
@@ -49,7 +48,7 @@ def schema() -> Spec:
     form in which `pulumi package add` writes the address of a git repository.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    address = read_address()
+    address = project["urls"]["Repository"]
     types: dict[str, Spec] = {}
     inputs = _object_type(RetrainingPipelineArgs, types)
     descriptions = parse_attribute_docstrings(RetrainingPipeline)

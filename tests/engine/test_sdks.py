@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from package.address import read_address
+from docs.address import read_address
 from tests.engine.stacks import ROOT
 from tests.package.page import TEXT, snippet
 

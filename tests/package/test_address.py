@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from package.address import FILES, read_address
+from docs.address import FILES, read_address
 from tests.package.plugin import ROOT
 from tests.package.test_schema import PROJECT
 
@@ -34,7 +34,7 @@ def checkout(tmp_path):
     for name in FILES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "package" / "address.py", tmp_path / "package")
+    shutil.copy(ROOT / "docs" / "address.py", tmp_path / "docs")
     return tmp_path
 
 
@@ -56,7 +56,7 @@ def copies():
 def set_address(checkout, *arguments):
     """Run what `make address` runs. Return the exit code and the errors."""
     result = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "package.address", *arguments],
+        [sys.executable, "-m", "docs.address", *arguments],
         cwd=checkout,
         capture_output=True,
         text=True,
@@ -68,7 +68,7 @@ def set_address(checkout, *arguments):
 def test_every_copy_is_the_address_and_the_version_of_the_project():
     found = list(copies())
     bare = read_address().removeprefix("https://")
-    assert {name for name, _, _ in found} == set(FILES), "name the file in package/address.py"
+    assert {name for name, _, _ in found} == set(FILES), "name the file in docs/address.py"
     assert {address for _, address, _ in found} == {bare}
     assert {version for _, _, version in found} == {None, f"v{PROJECT['version']}"}
 

@@ -10,9 +10,9 @@ import sys
 import pytest
 import yaml
 
-from package.address import read_address
-from package.release import USES
+from docs.address import read_address
 from tests.package.plugin import ROOT
+from tests.package.release import USES
 from tests.package.test_schema import PROJECT
 
 COPY = "https://github.com/other/copy"
@@ -80,7 +80,7 @@ def test_every_extra_is_tried_in_an_empty_environment():
 )
 def test_a_tag_that_the_files_do_not_describe_is_not_released(tag, address, problems):
     result = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "package.release", tag, address],
+        [sys.executable, "-m", "tests.package.release", tag, address],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -101,7 +101,7 @@ def test_only_what_was_built_and_compared_is_published_without_a_password():
     assert [
         step["run"].split('"')[0].strip() for step in jobs["build"]["steps"] if "run" in step
     ] == [
-        "python -m package.release",
+        "python -m tests.package.release",
         "make dist",
     ]
     assert {name: job["permissions"] for name, job in jobs.items()} == {

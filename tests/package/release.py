@@ -1,8 +1,10 @@
 """Checks what a release needs, before and after its distributions are built.
 
-`python -m package.release TAG ADDRESS` compares the tag, and the address of the repository in which
-it was pushed, with pyproject.toml. `make dist` runs `python -m package.release dist`, which
-installs the wheel with each extra into an empty environment.
+    python -m tests.package.release TAG ADDRESS
+    python -m tests.package.release dist
+
+The first compares the tag, and the address of the repository in which it was pushed, with
+pyproject.toml. The second installs the wheel with each extra into an empty environment.
 """
 
 import subprocess
@@ -10,10 +12,9 @@ import sys
 import tempfile
 import tomllib
 import venv
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from package.address import ROOT, read_address
+from docs.address import ROOT, read_address
 
 IN_THE_CHECKOUT = """
 import sys
@@ -21,7 +22,7 @@ from personalize_retraining_command_line import FOLDER
 sys.path.insert(0, str(FOLDER))
 """
 """Makes the modules of the wheel available under the names that they have in a checkout."""
-USES: Mapping[str, str] = {
+USES = {
     "": "from personalize_retraining import RetrainingPipeline",
     "[cli]": "import personalize_retraining_command_line as cli; cli.main()",
     "[plot]": f"{IN_THE_CHECKOUT}import matplotlib.figure; import retrain.look.plot",
@@ -30,7 +31,7 @@ USES: Mapping[str, str] = {
 """Extra -> a program that needs what the extra installs. It is called with `--version`."""
 
 
-def find_problems(tag: str, address: str) -> Iterator[str]:
+def find_problems(tag, address):
     """Yield a message for each difference between a pushed tag and the files of the release."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     version = project["version"]
@@ -40,7 +41,7 @@ def find_problems(tag: str, address: str) -> Iterator[str]:
         yield f"pyproject.toml has another address; run: make address URL={address}"
 
 
-def try_wheel(folder: Path) -> None:
+def try_wheel(folder):
     """Install the only wheel of a folder with each extra, from the index, and use what it brings.
 
     Raises CalledProcessError if pip or the program fails.
