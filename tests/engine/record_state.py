@@ -14,10 +14,10 @@ import tempfile
 from pathlib import Path
 
 import yaml
+from emulator.deployer.inputs import DEFAULTS
 
 from components.args import to_config
 from emulator import running
-from emulator.deployer.inputs import DEFAULTS
 from emulator.deployer.resources import RESOURCE_TYPES
 from tests.components.sample import complete
 from tests.engine.cli import tools
