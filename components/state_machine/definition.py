@@ -275,7 +275,7 @@ def build_definition(
 
 
 def compute_execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
-    """Add up the longest times that all stages of a run may take.
+    """Add up how long each stage of a run may take at most.
 
     Each function gives up on its job at a deadline, so an execution only reaches this timeout if a
     function fails to do so.
@@ -288,14 +288,14 @@ def compute_execution_timeout_seconds(args: RetrainingPipelineArgs) -> int:
     )
 
     batch_jobs = [job for solution in args.solutions for job in solution.batch_jobs]
-    max_hours_of_stages = [
+    stage_limits = [
         limits.max_import_hours,
         limits.max_training_hours,
         limits.max_campaign_hours,
         max([job.max_hours for job in batch_jobs], default=0),
     ]
     # Each function may spend these hours twice: waiting for another job to end, and on its own job.
-    job_time = 2 * timedelta(hours=sum(max_hours_of_stages))
+    job_time = 2 * timedelta(hours=sum(stage_limits))
 
     # A run may have to finish trials of earlier runs before it starts its own.
     trial_time = 2 * _compute_longest_trial(args)

@@ -58,7 +58,8 @@ def _read_files(store: Store, job: ImportJob) -> None:
 
 
 def _import_rows(store: Store, job: ImportJob) -> None:
-    """Import the rows into the dataset. Unless the files were read at the start, read them now."""
+    """Import a job's rows into its dataset."""
+    # Unless the switch `import_reads` says "start", the files are read now.
     if not job.files:
         _read_files(store, job)
 
@@ -67,12 +68,14 @@ def _import_rows(store: Store, job: ImportJob) -> None:
 
     dataset = job.dataset
     if not job.is_incremental:
+        # A FULL import replaces all rows of earlier imports, but keeps the streamed events.
         dataset.table = dataset.events
         dataset.import_arns = ()
 
     dataset.table = dataset.table.with_rows(new_rows, IDENTITY_FIELDS[dataset.type])
     dataset.import_arns += (job.arn,)
 
+    # The contents are in the dataset now, so don't keep them in memory.
     job.hashes = {url: hashlib.sha256(content).hexdigest() for url, content in job.files.items()}
     job.files = {}
 

@@ -47,22 +47,25 @@ def _train(recommender: Recommender, dataset: Dataset, recipe: Recipe) -> None:
 
 def stop_recommender(store: Store, request: Request) -> Recommender:
     """Stop an ACTIVE recommender, which keeps its model."""
-    return _change_status(store, request, "ACTIVE", verb="STOP", outcome="INACTIVE")
+    return _start_or_stop(store, request, "ACTIVE", verb="STOP", outcome="INACTIVE")
 
 
 def start_recommender(store: Store, request: Request) -> Recommender:
     """Start an INACTIVE recommender with the model that it had."""
-    return _change_status(store, request, "INACTIVE", verb="START", outcome="ACTIVE")
+    return _start_or_stop(store, request, "INACTIVE", verb="START", outcome="ACTIVE")
 
 
-def _change_status(
+def _start_or_stop(
     store: Store, request: Request, required_status: str, *, verb: str, outcome: str
 ) -> Recommender:
-    """Start the job that leads from the required status to the outcome."""
+    """Start or stop a recommender, which takes a while. It must have the required status.
+
+    `verb` names the statuses in the meantime, such as STOP PENDING, and `outcome` the one after.
+    """
     recommender = store.get(Recommender, request["recommenderArn"])
     status = recommender.status(store.now)
     if status != required_status:
-        raise in_use(f"Resource {recommender.arn} is {status}, and has to be {required_status}")
+        raise in_use(f"Resource {recommender.arn} is {status}, but must be {required_status}")
 
     job = store.start_job("recommender", recommender.arn, verb=verb, outcome=outcome)
     recommender.timeline.transitions += job.transitions

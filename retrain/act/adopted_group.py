@@ -284,7 +284,7 @@ class GroupConfigBuilder:
         if campaign_arns:
             self._notes.append(
                 f"the campaigns of {solution['name']} have no probe, because no export could be "
-                "read, or their recipe answers none"
+                "read, or because no probe fits their recipe"
             )
         return [{"campaignArn": arn} for arn in campaign_arns]
 

@@ -153,14 +153,14 @@ def _read_campaigns(
 
 
 def _describe_relations(campaign: CampaignState, version_arn: str) -> Iterator[str]:
-    """Yield the relations of a campaign to the version, as verbs that follow its name."""
+    """Yield what a campaign has to do with a version, in words that follow the campaign's name."""
     record = campaign.record
     if record.trial is not None and record.trial.version_arn == version_arn:
         yield "has it on trial"
     if campaign.served_version_arn == version_arn:
         yield "serves it"
         if campaign.pin is not None:
-            yield f"is {campaign.pin}"
+            yield f"is {campaign.pin}"  # for example "pinned since ..."
     # After its trial, the served version is also the good one, but a campaign can't roll back to
     # the version that it already serves.
     elif record.good_version_arn == version_arn:

@@ -254,7 +254,7 @@ def _list_totals(document: Document) -> Iterator[str]:
     if cost:
         # Without the key, a step is free. With None, its cost is unknown.
         has_unknown_cost = any(step.get("expectedCost", 0) is None for step in steps)
-        restriction = " for what has a known price" if has_unknown_cost else ""
+        restriction = ", without the steps whose price is unknown" if has_unknown_cost else ""
         yield f"about ${cost:.2f}{restriction}"
 
 

@@ -14,11 +14,11 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from emulator.deployer.inputs import DEFAULTS
 
 from components.args import to_config
 from emulator import running
 from emulator.deployer.resources import RESOURCE_TYPES
+from emulator.deployer.wire import DEFAULTS
 from tests.components.sample import complete
 from tests.engine.cli import tools
 from tests.engine.stacks import copy_program, create_stack

@@ -174,8 +174,8 @@ def test_without_the_exports_there_is_no_probe_and_a_note_says_so():
     (note,) = document["notes"]
 
     assert note == (
-        "the campaigns of taste have no probe, because no export could be read, or their recipe "
-        "answers none"
+        "the campaigns of taste have no probe, because no export could be read, or because no "
+        "probe fits their recipe"
     )
     assert document["problems"] == []
 
