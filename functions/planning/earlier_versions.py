@@ -29,6 +29,7 @@ from ..rules.deployments import (
 from ..rules.trainings import (
     MONTH,
     find_candidate,
+    is_deployable,
 )
 from ..run.deployment_spec import build_deployment_spec
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ..contract import (
         Run,
         Settings,
+        TrainedBy,
     )
     from ..rules.campaigns import CampaignState
     from ..rules.steps import Step
@@ -68,8 +70,11 @@ class EarlierVersions:
     @property
     def candidate(self) -> SolutionVersion | None:
         """The version that runs deploy, or None."""
-        trained_by = self.solution_snapshot.solution_settings["trainedBy"]
-        return find_candidate(self.solution_snapshot.state.versions, trained_by)
+        return find_candidate(self.solution_snapshot.state.versions, self._trained_by)
+
+    @property
+    def _trained_by(self) -> TrainedBy:
+        return self.solution_snapshot.solution_settings["trainedBy"]
 
     @property
     def approved_versions(self) -> list[SolutionVersion]:
@@ -77,10 +82,11 @@ class EarlierVersions:
         if self.solution_snapshot.solution_settings["approval"] is None:
             return []
 
+        # Who trains the solution may have changed since the approval.
         return [
             version
             for version in self.solution_snapshot.state.versions
-            if version.is_active
+            if is_deployable(version, self._trained_by)
             and version.approval == "APPROVED"
             and version.created_at > self.now - MONTH
         ]

@@ -349,16 +349,22 @@ def list_full_versions(versions: Iterable[SolutionVersion]) -> list[SolutionVers
 def find_candidate(
     versions: Iterable[SolutionVersion], trained_by: TrainedBy
 ) -> SolutionVersion | None:
-    """Return the version that runs deploy, or None: the newest ACTIVE one that a run trained.
+    """Return the version that runs deploy, or None: the newest that they may deploy.
 
-    If Personalize trains the solution, it's the newest ACTIVE one, even if a person trained it.
     `versions` are newest first.
     """
     for version in versions:
-        is_eligible = trained_by == "personalize" or version.run_id is not None
-        if version.is_active and is_eligible:
+        if is_deployable(version, trained_by):
             return version
     return None
+
+
+def is_deployable(version: SolutionVersion, trained_by: TrainedBy) -> bool:
+    """Return True if runs may deploy the version: it's ACTIVE, and a run trained it.
+
+    If Personalize trains the solution, runs deploy any ACTIVE version, even if a person trained it.
+    """
+    return version.is_active and (trained_by == "personalize" or version.run_id is not None)
 
 
 def choose_monthly_limit(settings: Settings, run: Run) -> int:

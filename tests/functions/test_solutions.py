@@ -276,8 +276,9 @@ def test_the_newest_of_several_approved_versions_waits():
         OLDER._replace(approval="REFUSED"),
         OLDER._replace(created_at=ago(30 * 24)),
         OLDER._replace(is_active=False),
+        OLDER._replace(run_id=None),
     ],
-    ids=["asked", "refused", "a month old", "failed"],
+    ids=["asked", "refused", "a month old", "failed", "trained by Personalize before"],
 )
 def test_no_other_version_waits_beside_the_newest(older):
     assert waits_for("REQUESTED", older) == NEWEST_WAITS, "the report has not said so yet"
