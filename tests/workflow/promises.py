@@ -1,15 +1,21 @@
 """Check what the pipeline promises over several slots, with what the emulator really did."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 
-from emulator.personalize.resources import BatchInferenceJob, ImportJob, SolutionVersion
+from emulator.personalize.resources import (
+    BatchInferenceJob,
+    EventTracker,
+    ImportJob,
+    SolutionVersion,
+)
+from functions.contract import trains_nothing
 from functions.personalize.tags import (
     APPROVAL_TAG,
     BATCH_TAG,
     CONFIRMED_TAG,
     DIGEST_TAG,
-    FINGERPRINT_TAG,
     RUN_TAG,
     TAINTED_VALUE,
 )
@@ -18,17 +24,16 @@ from functions.reconcile import MAX_TIME_TO_LAST_CHANGE
 from functions.report.mail import format_report
 from functions.run.admission import WAIT_AFTER_FAILURE
 from tests.workflow.storytelling import (
-    CAMPAIGNS,
     DATASETS,
     PROBED_CAMPAIGNS,
-    SOLUTIONS,
     Ended,
     Storyteller,
     end_of,
 )
-from tests.world import campaign_arn, dataset_arn, solution_arn
+from tests.workflow.witness import is_confirmed
+from tests.world import campaign_arn, dataset_arn
 
-FATAL = ("ABORTED", "AccessDenied", "ReportFailed")
+FATAL = ("ABORTED", "AccessDenied", "ReportFailed", "TIMED_OUT")
 """The errors in reports after which a function was not called again."""
 
 
@@ -48,6 +53,7 @@ def broken_promises(teller: Storyteller) -> Iterator[str]:
     yield from _written_twice(teller)
     yield from _began_during_deletions(teller)
     yield from teller.written_untrusted
+    yield from teller.wrongly_trained
     for witness in teller.witnesses.values():
         yield from witness.problems
     for left in teller.left:
@@ -58,8 +64,11 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
     """Yield a message for each finished training that learned what an earlier one has learned.
 
     A training during which an import ended may have learned either import, so it does not count. A
-    person who uses `force` asks for the same data again, but for one version per run.
+    person who uses `force` asks for the same data again, but for one version per run. Events ask
+    for another version after half the time between two runs.
     """
+    half_cadence = timedelta(seconds=teller.pipeline.group.settings()["cadenceSeconds"] / 2)
+    has_events = bool(teller.resources(EventTracker))
     forced = [
         (ended.execution.events[0]["timestamp"], ended.at)
         for ended in teller.ended
@@ -67,7 +76,7 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
     ]
     deletion_ends = [*map(end_of, teller.deletions())]
     import_ends = [*map(end_of, teller.imports())]
-    paid: dict[tuple[object, ...], str] = {}
+    paid: dict[tuple[object, ...], SolutionVersion] = {}
     for version in teller.versions("ACTIVE"):
         if RUN_TAG not in version.tags:
             continue
@@ -81,9 +90,12 @@ def _paid_twice(teller: Storyteller) -> Iterator[str]:
             deleted = sum(end <= created for end in deletion_ends)
             keys.append((solution, config, deleted, *sorted(version.trained_imports.items())))
         for key in keys:
-            if key in paid:
-                yield f"{version.arn} was paid for although there was {paid[key]}: {key}"
-            paid[key] = version.arn
+            earlier = paid.get(key)
+            paid[key] = version
+            if earlier is not None:
+                is_asked_for = has_events and created > earlier.timeline.created + half_cadence
+                if not is_asked_for:
+                    yield f"{version.arn} was paid for although there was {earlier.arn}: {key}"
 
 
 def _written_twice(teller: Storyteller) -> Iterator[str]:
@@ -124,8 +136,7 @@ def learned_unconfirmed(teller: Storyteller, *, accepts_foreign: bool = False) -
         for arn in (arn for arns in version.trained_imports.values() for arn in arns):
             tags = jobs[arn].tags
             ended = end_of(jobs[arn])
-            is_confirmed = tags.get(CONFIRMED_TAG) == tags.get(FINGERPRINT_TAG)
-            is_checked = is_confirmed and (RUN_TAG in tags or accepts_foreign)
+            is_checked = is_confirmed(jobs[arn]) and (RUN_TAG in tags or accepts_foreign)
             if RUN_TAG in version.tags and not is_checked and ended <= version.timeline.created:
                 yield f"{version.arn} has learned {arn}, which is unconfirmed"
 
@@ -153,7 +164,8 @@ def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:
         for solution in report["solutions"]:
             campaigns += solution["campaigns"]
             version = versions.get(solution["solutionVersionArn"])
-            if version and RUN_TAG not in version.tags:
+            is_foreign = version is not None and RUN_TAG not in version.tags
+            if is_foreign and solution["trainedBy"] == "pipeline":
                 yield f"it used a version that somebody else has trained: {solution}"
         latest = trials | {campaign["campaignArn"]: campaign for campaign in campaigns}
         for campaign in latest.values():
@@ -167,8 +179,10 @@ def _wrong_report(teller: Storyteller, ended: Ended) -> Iterator[str]:
             is_wrong = (outcome == "DEPLOYED") != (served == campaign["versionArn"])
             if is_wrong and outcome in ("DEPLOYED", "ROLLED_BACK"):
                 yield f"it says {campaign}, but the campaign serves {served}"
-    if ended.on_trial and "trial" not in " ".join(map(format_report, reports)):
-        yield f"it does not say that {ended.on_trial} have a version on trial"
+    own = [serving["campaignArn"] for report in reports for serving in report["serving"]]
+    on_trial = [campaign for campaign in ended.on_trial if campaign in own]
+    if on_trial and "trial" not in " ".join(map(format_report, reports)):
+        yield f"it does not say that {on_trial} have a version on trial"
 
 
 def _unreported_jobs(teller: Storyteller) -> Iterator[str]:
@@ -197,13 +211,12 @@ def _untold_verdicts(teller: Storyteller) -> Iterator[str]:
         )
     ]
     told = {(item["campaignArn"], item["versionArn"]): item["outcome"] for item in results}
-    for campaign in map(campaign_arn, CAMPAIGNS):
+    for _, solution, campaign in teller.campaigns():
         served = teller.served(campaign)
-        solution = served.rpartition("/")[0]
-        known = [item for item in teller.versions("ACTIVE") if RUN_TAG in item.tags]
-        newest = [item for item in known if item.solution.arn == solution][-1]
+        newest = teller.candidates(solution)[-1]
         outcome = told.get((campaign, newest.arn))
-        is_overdue = outcome == "AWAITING_APPROVAL" and "APPROVED" in newest.tags[APPROVAL_TAG]
+        answer = newest.tags.get(APPROVAL_TAG, "")
+        is_overdue = outcome == "AWAITING_APPROVAL" and "APPROVED" in answer
         if newest.arn != served and (outcome is None or is_overdue):
             yield f"{campaign} serves {served} and not {newest.arn}, which was told: {outcome}"
 
@@ -217,6 +230,7 @@ def not_up_to_date(teller: Storyteller) -> Iterator[str]:
     versions = teller.versions("ACTIVE")
     yield from _outdated_data(teller)
     yield from _untold_verdicts(teller)
+    yield from _found_again(teller)
     bad = {version.arn for version in versions if version.timeline.fault == "no-results"}
     for campaign in map(campaign_arn, PROBED_CAMPAIGNS):
         if last.served[campaign] in bad and teller.witnesses[campaign].is_untried:
@@ -227,17 +241,33 @@ def not_up_to_date(teller: Storyteller) -> Iterator[str]:
         yield f"nothing goes wrong any more, but {last.execution.arn} failed: {last.report}"
 
 
+def _found_again(teller: Storyteller) -> Iterator[str]:
+    """Yield a message for each last run that has found something, although nothing was new."""
+    reports = [ended.report for ended in teller.ended[-len(teller.stacks) :]]
+    # Another promise says whether the last run may fail.
+    good = [report for report in reports if report and report["outcome"] != "FAILED"]
+    for report in good:
+        if found := [*report["imports"], *report["solutions"], *report["trials"]]:
+            yield f"nothing is new any more, but {report['executionArn']} has found {found}"
+
+    is_quiet = all(trains_nothing(stack.group.settings()) for stack in teller.stacks)
+    if is_quiet and good == reports:
+        yield from (f"nobody asked for {item}" for item in teller.pipeline.inbox.messages)
+
+
 def _outdated_data(teller: Storyteller) -> Iterator[str]:
     """Yield a message for each dataset and each newest version that is not up to date."""
-    for dataset in DATASETS:
+    datasets = [dataset for dataset in DATASETS if dataset in teller.pipeline.group.datasets]
+    for dataset in datasets:
         if not teller.holds_export(dataset):
             yield f"{dataset} does not hold its export"
-    versions = teller.versions("ACTIVE")
     deletion_ends = [*map(end_of, teller.deletions())]
-    for arn in map(solution_arn, SOLUTIONS):
-        own = [item for item in versions if item.solution.arn == arn and RUN_TAG in item.tags]
-        newest = own[-1]
-        for dataset in DATASETS:
+    for solution in teller.pipeline.group.solutions:
+        if solution.trained_by == "personalize":
+            continue  # Nobody promises when Personalize trains.
+        arn = solution.solution_arn
+        newest = teller.candidates(solution)[-1]
+        for dataset in datasets:
             if newest.trained_imports[dataset_arn(dataset)] != teller.held(dataset):
                 yield f"{newest.arn} has learned other data than {dataset} holds"
         described = teller.pipeline.client.describe_solution(solutionArn=arn)["solution"]

@@ -4,6 +4,7 @@ The storyteller lets virtual time pass, and notes what happened whatever the rep
 """
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
+from components.args import SolutionArgs
 from components.function_configs import FUNCTION_CONFIGS
 from emulator.personalize.faults import Faults
 from emulator.personalize.resources import (
@@ -27,7 +29,8 @@ from emulator.personalize.resources import (
     ImportJob,
     SolutionVersion,
 )
-from emulator.virtual.step_functions import Execution, LambdaFailure
+from emulator.virtual.step_functions import SCOPE, Execution, LambdaFailure
+from functions.contract import find_solution_settings
 from functions.personalize.approvals import build_approval_tags
 from functions.personalize.campaigns import UNSET_VALUE, build_record_tags, parse_pin
 from functions.personalize.tags import (
@@ -44,10 +47,18 @@ from retrain.account.errors import FailedError, OperatorError
 from retrain.act import rollback
 from tests.workflow.clients import FUNCTIONS as CALLER
 from tests.workflow.clients import OPERATOR
-from tests.workflow.pipeline import SLOT, Pipeline, handler
+from tests.workflow.pipeline import SLOT, Pipeline, definition_of, handler
 from tests.workflow.summaries import event_of, report_of
 from tests.workflow.witness import ALARM, Witness
-from tests.world import HOUR, campaign_arn, dataset_arn, exports, interactions, solution_arn
+from tests.world import (
+    HOUR,
+    DatasetGroup,
+    campaign_arn,
+    dataset_arn,
+    exports,
+    interactions,
+    solution_arn,
+)
 
 WEEK = 7 * 24 * HOUR
 WATCH_SECONDS = 15 * 60
@@ -128,6 +139,12 @@ class Happening(NamedTuple):
 
 
 Slot = Sequence[Happening]
+MAX_LAST_RUNS = 5
+"""How often a run is started after the last slot, until no new version has come meanwhile."""
+LATE_LIST_SECONDS = 120
+"""The time after which no list is old any more."""
+RATES = ("1", "1", "2", "3", "7")
+"""The days between two automatic trainings. A short rate lets trainings and runs meet often."""
 
 
 def end_of(job: Any) -> datetime:
@@ -168,6 +185,10 @@ class Storyteller:
     """Faults that are there during every slot."""
     slot: str = SLOT
     """The time of the slot."""
+    cadence: timedelta = timedelta(weeks=1)
+    """The time between two slots."""
+    second: Pipeline | None = None
+    """Another stack for the same dataset group."""
     ended: list[Ended] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     """What was left a day after a slot: versions on trial, and trainings that nobody stops."""
@@ -175,12 +196,16 @@ class Storyteller:
     """When a function of which execution has requested which change."""
     written_untrusted: list[str] = field(default_factory=list)
     """Each version whose results a run has written although it has passed on no campaign."""
+    wrongly_trained: list[str] = field(default_factory=list)
+    """The trainings that a run has started although Personalize trains the solution."""
     tainted: set[str] = field(default_factory=set)
     """The import jobs that a function has marked as tainted."""
     witnesses: dict[str, Witness] = field(default_factory=dict)
     """Who watches each campaign."""
     runs: dict[object, str] = field(default_factory=dict)
     """The id of the run of each execution."""
+    settings: dict[object, Any] = field(default_factory=dict)
+    """The settings of each execution."""
     number: Iterator[int] = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
@@ -195,6 +220,18 @@ class Storyteller:
         self.pipeline.bucket.objects[KEYS["items"]] = exports()["items.csv"]
         self.write_batch_input()
 
+    def add_second_stack(self) -> None:
+        """Let a second stack have the campaign SHELF. It imports nothing and trains nothing."""
+        group = self.pipeline.group
+        taste, *others = group.solutions
+        home = [item for item in taste.campaigns if item.campaign_arn != campaign_arn("shelf")]
+        shelf = [item for item in taste.campaigns if item not in home]
+        second = replace(taste, trained_by="personalize", campaigns=shelf, batch_jobs=[])
+        self.second = replace(
+            self.pipeline, prefix="second00", group=group.with_datasets().with_solutions(second)
+        )
+        self.pipeline.group = group.with_solutions(replace(taste, campaigns=home), *others)
+
     def tell(self, slots: Sequence[Slot]) -> None:
         """Run the slots, one after the other, until nothing is running."""
         call = partial(self._call, self.pipeline.personalize.call)
@@ -203,7 +240,9 @@ class Storyteller:
             patch.object(self.pipeline.personalize, "call", call),
         ):
             for number, slot in enumerate(slots, 1):
-                self._tell_slot(datetime.fromisoformat(SLOT) + timedelta(weeks=number), slot)
+                self._tell_slot(datetime.fromisoformat(SLOT) + number * self.cadence, slot)
+            self.pipeline.personalize.faults.clear()
+            self._find_nothing()
 
     def _tell_slot(self, time: datetime, slot: Slot) -> None:
         self.slot = time.isoformat()
@@ -216,14 +255,28 @@ class Storyteller:
             if self.random.random() < BAD_VERSIONS:
                 self.pipeline.inject_fault("no-results", job="solution-version", of=arn)
         for item in slot:
-            happen = partial(HAPPENINGS[item.kind][1], self, item)
+            happen = partial(SELF_TRAINED_HAPPENINGS[item.kind][1], self, item)
             self._at(time + timedelta(seconds=item.seconds), happen)
         self._at(time, lambda: self.pipeline.start(scheduledTime=self.slot))
         while self._tasks or self._running() or self._is_left(time):
             self.pipeline.sleep(WATCH_SECONDS)
             if self._running() or self._left():
-                self.pipeline.watch()
+                for stack in self.stacks:
+                    stack.watch()
         self.left += self._left()
+
+    def _find_nothing(self) -> None:
+        """Start runs until the last ones could not find anything new."""
+        known: list[SolutionVersion] = []
+        for _ in range(MAX_LAST_RUNS):
+            known_before = known
+            known = self.versions("ACTIVE")
+            self.pipeline.inbox.messages.clear()
+            for stack in self.stacks:
+                stack.run(scheduledTime=self.now.isoformat())
+            self.pipeline.sleep(LATE_LIST_SECONDS)
+            if self.versions("ACTIVE") == known_before:
+                return
 
     # What the emulator stores
 
@@ -236,6 +289,29 @@ class Storyteller:
         now = self.now
         versions = self.resources(SolutionVersion).values()
         return [version for version in versions if version.status(now) in statuses]
+
+    def candidates(self, solution: SolutionArgs) -> list[SolutionVersion]:
+        """Return the versions of a solution that runs may deploy, oldest first."""
+        is_any = solution.trained_by == "personalize"
+        return [
+            version
+            for version in self.versions("ACTIVE")
+            if version.solution.arn == solution.solution_arn and (is_any or RUN_TAG in version.tags)
+        ]
+
+    @property
+    def stacks(self) -> list[Pipeline]:
+        """Return the stacks for the dataset group."""
+        return [stack for stack in (self.second, self.pipeline) if stack]
+
+    def campaigns(self) -> list[tuple[Pipeline, SolutionArgs, str]]:
+        """Return the ARN of each campaign with its stack and its solution, as deployed now."""
+        return [
+            (stack, solution, campaign.campaign_arn)
+            for stack in self.stacks
+            for solution in stack.group.solutions
+            for campaign in solution.campaigns
+        ]
 
     def imports(self) -> list[ImportJob]:
         """Return the successful imports in the order of their ends."""
@@ -276,6 +352,11 @@ class Storyteller:
         return trial is not None and trial.version_arn == self.served(campaign)
 
     @property
+    def current_settings(self) -> Any:
+        """Return the settings of the run whose function is calling."""
+        return self.settings[self.pipeline.clock.current_task.group]
+
+    @property
     def now(self) -> datetime:
         """Return the virtual time."""
         return self.pipeline.clock.now()
@@ -296,6 +377,11 @@ class Storyteller:
             witness.note_move(version, is_person=False)
         if operation == "CreateBatchInferenceJob":
             self._note_batch_job(version)
+        if operation == "CreateSolutionVersion" and not is_person:
+            solution = request["solutionArn"]
+            settings = find_solution_settings(self.current_settings, solution)
+            if settings["trainedBy"] == "personalize":
+                self.wrongly_trained.append(f"a run has trained {solution} at {self.now}")
         response = {}
         try:
             response = send(operation, request, caller)
@@ -386,7 +472,9 @@ class Storyteller:
 
     def _invoke(self, step: str, event, context):
         """Invoke a function. Perhaps it is killed, or invoked twice."""
-        self.runs[self.pipeline.clock.current_task.group] = event["run"].get("id")
+        group = self.pipeline.clock.current_task.group
+        self.runs[group] = event["run"].get("id")
+        self.settings[group] = event["settings"]
         kind = self._deaths[step].pop() if self._deaths[step] else None
         if kind in ("killed-before", "no-memory"):
             raise LambdaFailure(DEATHS[kind])
@@ -448,6 +536,50 @@ class Storyteller:
             for witness in self.witnesses.values():
                 witness.solution = replace(witness.solution, quality_gate_enabled=False)
         self.pipeline = replace(self.pipeline, group=group, prefix=prefix)
+
+    def switch(self, item: Happening) -> None:
+        """Change who trains a solution. Automatic training stays as it is."""
+        if not self.pipeline.group.datasets:
+            return  # Only Personalize can train solutions without datasets.
+
+        other = {"pipeline": "personalize", "personalize": "pipeline"}
+        rows = [
+            replace(row, trained_by=other[row.trained_by])
+            if row.solution_arn == solution_arn(item.where)
+            else row
+            for row in self.pipeline.group.solutions
+        ]
+        self._redeploy(self.pipeline.group.with_solutions(*rows))
+
+    def _redeploy(self, group: DatasetGroup) -> None:
+        """Deploy other settings. The executions that are running keep the old ones."""
+        definition = json.dumps(definition_of(group, prefix=self.pipeline.prefix))
+        request = {"stateMachineArn": self.pipeline.machine.arn, "definition": definition}
+        self.pipeline.step_functions.service.call("UpdateStateMachine", request, SCOPE)
+        self.pipeline.group = group
+
+    def start_second(self, _item: Happening) -> None:
+        """Start a run of the other stack."""
+        if self.second:
+            self.second.start(scheduledTime=self.now.isoformat())
+
+    def stream(self, item: Happening) -> None:
+        """Send an event, and some more in the next days."""
+        with self.without_faults():
+            self.pipeline.stream_event(user=f"u{self.random.randint(1, 39)}")
+        if item.times > 1:
+            self._in(10 * HOUR, partial(self.stream, item._replace(times=item.times - 1)))
+
+    def set_rate(self, item: Happening) -> None:
+        """Turn automatic training on at another rate, which need not fit the slots."""
+        rate = f"rate({self.random.choice(RATES)} days)"
+        config = {"autoTrainingConfig": {"schedulingExpression": rate}}
+        with self.without_faults():
+            self.pipeline.client.update_solution(
+                solutionArn=solution_arn(item.where),
+                performAutoTraining=True,
+                solutionUpdateConfig=config,
+            )
 
     def upload(self, item: Happening) -> None:
         """Write a new export."""
@@ -541,7 +673,8 @@ class Storyteller:
         """Move a campaign back as `retrain rollback` does, perhaps again and again."""
         arn = campaign_arn(item.where)
         client = self.pipeline.client
-        settings = self.pipeline.group.settings()
+        stack = next(stack for stack, _, campaign in self.campaigns() if campaign == arn)
+        settings = stack.group.settings()
         target = SimpleNamespace(
             settings=settings, access=SimpleNamespace(personalize=client), command=lambda *_: ""
         )
@@ -664,3 +797,13 @@ HAPPENINGS: Mapping[str, tuple[Sequence[str], Callable[[Storyteller, Happening],
     "batch-input": (("file",), Storyteller.write_batch_input),
 }
 """The places of each kind of happening, and what happens there."""
+SELF_TRAINED_HAPPENINGS: Mapping[
+    str, tuple[Sequence[str], Callable[[Storyteller, Happening], None]]
+] = {
+    **HAPPENINGS,
+    "stream": (("events",), Storyteller.stream),
+    "rate": (SOLUTIONS, Storyteller.set_rate),
+    "switch": (SOLUTIONS, Storyteller.switch),
+    "second-stack": (("run",), Storyteller.start_second),
+}
+"""The same in stories of solutions that Personalize trains."""

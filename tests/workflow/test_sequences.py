@@ -1,7 +1,8 @@
 """Several slots in a row: no promise is broken, whatever goes wrong in them and around them.
 
 The real state machine and functions run on virtual time, among late lists, lost answers, deaths and
-people: they import, train, delete users, approve, pin, move and roll back campaigns, edit tags.
+people: they import, train, delete users, approve, pin, move and roll back campaigns, edit tags. In
+half as many stories, Personalize trains.
 
 The stories are the same in every test run. The environment variable STORIES is their number, by
 default 10, and WEEKS the length of the long story. `make faults` tells many more and longer ones,
@@ -36,6 +37,7 @@ from tests.workflow.storytelling import (
     FAULTS,
     HAPPENINGS,
     LISTS,
+    SELF_TRAINED_HAPPENINGS,
     SOLUTIONS,
     WRITES,
     Happening,
@@ -198,6 +200,49 @@ def test_no_promise_is_broken_whatever_goes_wrong(seed):
         problems = [*broken_promises(teller), *not_up_to_date(teller)]
 
     assert problems == [], story
+
+
+JUDGED_TASTE = replace(TASTE, trained_by="personalize")
+JUDGED_NOVEL = replace(NOVEL, trained_by="personalize")
+JUDGED = GROUP.with_solutions(JUDGED_TASTE, JUDGED_NOVEL)
+SELF_TRAINED = {
+    "exports": JUDGED,
+    "approval": JUDGED.with_solutions(
+        JUDGED_TASTE, replace(JUDGED_NOVEL, approval=ApprovalArgs(timeout_hours=1000))
+    ),
+    "one of two": JUDGED.with_solutions(JUDGED_TASTE, NOVEL),
+    "baseline": JUDGED.with_solutions(TASTE, JUDGED_NOVEL),
+    "no datasets": JUDGED.with_datasets().with_options(retraining_rate="1 hour"),
+}
+"""The pipelines of solutions that Personalize trains. Runs judge and deploy the versions."""
+SELF_TRAINED_KINDS = ("stream", "switch", "second-stack") * 4
+"""What happens in each of their stories, besides a share of a deck."""
+
+
+def draw_self_trained_story(random: Random, seed: int) -> list[Slot]:
+    """Draw a story in which Personalize trains, at rates that do not fit the slots."""
+    *slots, last_data, last = draw_story(random, seed)
+    for kind in SELF_TRAINED_KINDS:
+        where = random.choice(SELF_TRAINED_HAPPENINGS[kind][0])
+        seconds = random.randint(-HOUR, LAST_SECOND)
+        random.choice(slots).append(Happening(kind, where, seconds, random.randint(1, 3)))
+    rates = [Happening("rate", name, -2 * HOUR) for name in SOLUTIONS]
+
+    return [[*rates, *slots[0]], *slots[1:], [*rates, *last_data], last]
+
+
+@pytest.mark.parametrize("seed", range(STORIES // 2))
+def test_no_promise_is_broken_by_what_personalize_trains(seed):
+    random = Random(seed)  # noqa: S311 - a reproducible story
+    kind = [*SELF_TRAINED][seed % len(SELF_TRAINED)]
+    story = draw_self_trained_story(random, seed)
+    cadence = timedelta(days=random.choice((2, 3, 5, 7)))
+    with storyteller(random, SELF_TRAINED[kind], cadence=cadence) as teller:
+        teller.add_second_stack()
+        teller.tell(story)
+        problems = [*broken_promises(teller), *not_up_to_date(teller)]
+
+    assert problems == [], (kind, cadence, story)
 
 
 DAILY = {

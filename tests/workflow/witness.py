@@ -4,9 +4,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from components.args import CampaignArgs, SolutionArgs
-from emulator.personalize.resources import Campaign, SolutionVersion
+from emulator.personalize.resources import Campaign, ImportJob, SolutionVersion
+from functions.contract import find_solution_settings
 from functions.personalize.campaigns import parse_pin, parse_record
-from functions.personalize.tags import APPROVAL_TAG, DIGEST_TAG, RUN_TAG
+from functions.personalize.tags import (
+    APPROVAL_TAG,
+    CONFIRMED_TAG,
+    DIGEST_TAG,
+    FINGERPRINT_TAG,
+    RUN_TAG,
+)
 from functions.rules.campaigns import DeploymentRecord, Trial
 from tests.workflow.summaries import ndcg
 
@@ -59,7 +66,7 @@ class Witness:
     def is_untried(self) -> bool:
         """True if nothing speaks for the served version, although there is a way back."""
         record = self.record
-        is_stuck = record.good_version_arn is None and record.blocked_version_arn == self.served
+        is_stuck = record.good_version_arn is None and record.blocked_version_arn is not None
         return not (self.served in self.tried or self.is_edited or is_stuck)
 
     def note_answer(self, response: Mapping[str, object]) -> None:
@@ -118,8 +125,9 @@ class Witness:
         gate = self.solution.quality_gate if self.solution.quality_gate_enabled else ()
         reasons = {
             "is not newer than what is served": created[version] <= created[self.served],
-            "was rolled back, or a newer one was": any(
-                created[version] <= created[arn] for arn in self.blocked & created.keys()
+            "was rolled back": version == record.blocked_version_arn,
+            "is older than one that was rolled back": any(
+                created[version] < created[arn] for arn in self.blocked & created.keys()
             ),
             "is deployed to a pinned campaign": parse_pin(self.tags) is not None,
             "is not approved": self.solution.approval is not None and answer != "APPROVED",
@@ -128,6 +136,7 @@ class Witness:
                 rule.relative_to and self._is_baseline_in_training(version, rule.relative_to)
                 for rule in gate
             ),
+            "was trained on data that nobody has checked": self._is_unchecked(versions[version]),
             "is worse than what is served": any(
                 rule.relative_to is None and self._has_fallen(version, rule.max_drop)
                 for rule in gate
@@ -145,18 +154,37 @@ class Witness:
     def _was_chosen_since(self, version: SolutionVersion) -> bool:
         """Return True if a person has moved the campaign while a version waited."""
         chosen_at = self._chosen_at.get(self.served)
-        if chosen_at is None or version.tags[RUN_TAG] == self._teller.current_run:
+        if chosen_at is None or version.tags.get(RUN_TAG) == self._teller.current_run:
             return False
         good = self._record_before.good_version_arn
 
         return chosen_at > version.timeline.created and good not in (None, self.served)
+
+    def _is_unchecked(self, version: SolutionVersion) -> bool:
+        """Return True if a version is neither a run's own, nor trained on what runs have imported.
+
+        If the pipeline trains the solution, runs deploy only what a run has trained.
+        """
+        if RUN_TAG in version.tags:
+            return False
+        settings = self._teller.current_settings
+        if find_solution_settings(settings, version.solution.arn)["trainedBy"] == "pipeline":
+            return True
+
+        jobs = self._teller.resources(ImportJob)
+        learned = [
+            jobs[arn]
+            for dataset in settings["datasets"]
+            for arn in version.trained_imports.get(dataset["datasetArn"], ())
+        ]
+        return not all(RUN_TAG in job.tags and is_confirmed(job) for job in learned)
 
     def _is_baseline_in_training(self, version: str, baseline_solution: str) -> bool:
         versions = self._teller.resources(SolutionVersion)
         imports = _imports_of(versions[version])
 
         return any(
-            item.solution.arn == baseline_solution and _imports_of(item) == imports
+            item.solution.arn == baseline_solution and _imports_of(item) == imports != ""
             for item in self._teller.versions("CREATE PENDING", "CREATE IN_PROGRESS")
         )
 
@@ -200,6 +228,11 @@ class Witness:
             yield f"{version} is blocked, but nothing speaks against it"
         if self.campaign.probe and self._answer == (self.served, False):
             yield f"{version} is blocked, but {self.served} answers as badly"
+
+
+def is_confirmed(job: ImportJob) -> bool:
+    """Return True if a run has found the export of an import unchanged after its end."""
+    return job.tags.get(CONFIRMED_TAG) == job.tags.get(FINGERPRINT_TAG)
 
 
 def _imports_of(version: SolutionVersion) -> str:
