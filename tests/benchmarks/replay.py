@@ -8,6 +8,8 @@ long and 3% twice as long. The functions expect what they read about earlier job
 other exports. The lag of a job is the time from its end until the workflow enters the state that
 follows.
 
+Then a run of a pipeline for which Personalize trains finds nothing.
+
 The cost is that of Step Functions and Lambda, at AWS's list prices. In virtual time, an invocation
 only takes the time that the function sleeps. The cost of a cold start is added to every invocation.
 """
@@ -24,8 +26,9 @@ from components.function_configs import FUNCTION_CONFIGS
 from emulator.virtual.step_functions import Execution, Handler
 from functions.common import clock
 from tests.workflow.bucket import Bucket
-from tests.workflow.pipeline import deploy, handler
-from tests.world import exports
+from tests.workflow.pipeline import NEXT_SLOT, deploy, handler
+from tests.workflow.summaries import report
+from tests.world import MOVIES, exports, solution
 
 IMPORTS = ("interactions", "items", "users")
 STAGES = (*IMPORTS, "solution-version", "campaign-update")
@@ -37,6 +40,7 @@ OUTLIERS = 0.03
 WARM_UP_RUNS = 5
 """The runs before the first measured run. Planning reads as many earlier durations."""
 WEEK = timedelta(days=7)
+HOURS_PER_MONTH = 30 * 24
 DOLLARS_PER_TRANSITION = 0.025 / 1000
 """In most regions: https://aws.amazon.com/step-functions/pricing/."""
 DOLLARS_PER_GIGABYTE_SECOND = 0.0000133334
@@ -220,15 +224,44 @@ def cost_table(measurements: Sequence[Measurements], invocations: Sequence[Invoc
     runs = WARM_UP_RUNS + len(measurements)
     calls = len(invocations) / runs
     seconds = sum(invocation.seconds for invocation in invocations) / runs
-    gigabyte_seconds = sum(map(_gigabyte_seconds, invocations)) / runs
     transitions = statistics.mean(run.transitions for run in measurements)
     states_cost = transitions * DOLLARS_PER_TRANSITION
-    functions_cost = gigabyte_seconds * DOLLARS_PER_GIGABYTE_SECOND + calls * DOLLARS_PER_CALL
+    functions_cost = _price(invocations) / runs
     return (
         f"Step Functions: {transitions:.0f} transitions a run, ${states_cost:.4f}\n"
         f"Lambda: {calls:.0f} calls a run, held for {seconds:.0f} s, ${functions_cost:.4f}\n"
         f"both: ${states_cost + functions_cost:.4f} a run"
     )
+
+
+def idle_table() -> str:
+    """Return as text what a run costs that finds nothing, if it starts every hour.
+
+    Its pipeline has no datasets, and Personalize trains its solution.
+    """
+    group = MOVIES.with_datasets().with_solutions(solution(trained_by="personalize"))
+    invocations: list[Invocation] = []
+    with deploy(
+        group.with_options(retraining_rate="1 hour"), handlers=timed_handlers(invocations)
+    ) as pipeline:
+        pipeline.run()  # It finds a version that has never had a trial.
+        invocations.clear()
+        idle = pipeline.run(scheduledTime=NEXT_SLOT)
+
+    if report(idle)["outcome"] != "SKIPPED":
+        raise AssertionError(f"the run has found something: {report(idle)}")
+    states_cost = transitions(idle) * DOLLARS_PER_TRANSITION * HOURS_PER_MONTH
+    functions_cost = _price(invocations) * HOURS_PER_MONTH
+    return (
+        f"a run that finds nothing: {transitions(idle)} transitions, {len(idle.calls)} calls\n"
+        f"every hour: Step Functions ${states_cost:.2f} a month, Lambda ${functions_cost:.2f}"
+    )
+
+
+def _price(invocations: Sequence[Invocation]) -> float:
+    """Return the dollars that Lambda bills for invocations."""
+    gigabyte_seconds = sum(map(_gigabyte_seconds, invocations))
+    return gigabyte_seconds * DOLLARS_PER_GIGABYTE_SECOND + len(invocations) * DOLLARS_PER_CALL
 
 
 def _gigabyte_seconds(invocation: Invocation) -> float:
@@ -251,7 +284,8 @@ def main() -> None:
     invocations: list[Invocation] = []
     runs = replay(arguments.seconds, invocations, runs=arguments.runs, seed=arguments.seed)
     measurements = list(runs)
-    print(table(measurements), cost_table(measurements, invocations), sep="\n\n")
+    tables = [table(measurements), cost_table(measurements, invocations), idle_table()]
+    print(*tables, sep="\n\n")
 
 
 if __name__ == "__main__":
