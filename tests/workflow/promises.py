@@ -211,13 +211,16 @@ def _untold_verdicts(teller: Storyteller) -> Iterator[str]:
         )
     ]
     told = {(item["campaignArn"], item["versionArn"]): item["outcome"] for item in results}
+    created = {version.arn: version.timeline.created for version in teller.versions("ACTIVE")}
     for _, solution, campaign in teller.campaigns():
         served = teller.served(campaign)
         newest = teller.candidates(solution)[-1]
         outcome = told.get((campaign, newest.arn))
         answer = newest.tags.get(APPROVAL_TAG, "")
         is_overdue = outcome == "AWAITING_APPROVAL" and "APPROVED" in answer
-        if newest.arn != served and (outcome is None or is_overdue):
+        # Of two versions that were created in the same second, either may be the candidate.
+        is_older = created[served] < created[newest.arn]
+        if is_older and (outcome is None or is_overdue):
             yield f"{campaign} serves {served} and not {newest.arn}, which was told: {outcome}"
 
 
