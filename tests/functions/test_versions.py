@@ -7,13 +7,14 @@ from botocore.exceptions import ClientError
 
 from functions.personalize.approvals import build_approval_tags
 from functions.personalize.imports import ImportReader
-from functions.personalize.tags import DIGEST_TAG, build_api_tags
+from functions.personalize.tags import DIGEST_TAG, RUN_TAG, build_api_tags
 from functions.personalize.trainings import (
     SolutionReader,
     hash_config,
     read_baseline,
     read_version,
 )
+from functions.rules.training_data import compute_digest
 from functions.rules.versions import NO_VERSION
 from tests.functions.samples import NDCG
 from tests.workflow.pipeline import deploy
@@ -104,6 +105,24 @@ def test_a_version_is_read_with_what_the_rules_compare():
 
         assert read(pipeline, relative, arn).approval is None, "it has expired"
         assert read(pipeline, relative, f"{arn}0") == NO_VERSION._replace(arn=f"{arn}0")
+
+
+def test_only_a_version_without_a_run_is_judged_by_the_imports_before_it():
+    judging = {"trainedBy": "personalize", "qualityGate": [], "approval": None}
+    tags = build_api_tags({RUN_TAG: "an earlier run", DIGEST_TAG: "a-1"})
+    with deploy() as pipeline:
+        of_run = read(pipeline, judging, pipeline.foreign_training("a", tags=tags))
+        pipeline.sleep(60)
+        foreign = read(pipeline, judging, pipeline.foreign_training("b"))
+        pipeline.sleep(7200)
+        solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
+        reader = SolutionReader(pipeline.client, "personalize")
+        newest, older, _ = reader.read_state(solution, imports=[]).versions
+
+    assert (of_run.untrusted_data, of_run.digest) == (None, "a-1"), "its run has asked for it"
+    assert "a FULL import that this pipeline did not start" in foreign.untrusted_data
+    assert (newest.arn, older.digest) == (foreign.arn, "a-1")
+    assert newest.digest == compute_digest([], hash_config(solution))
 
 
 def test_a_version_that_an_old_list_shows_in_training_is_described():

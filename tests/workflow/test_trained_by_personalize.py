@@ -7,7 +7,7 @@ import pytest
 from components.args import BakeArgs
 from tests.workflow.pipeline import deploy
 from tests.workflow.summaries import failures, outcomes, report, skip_reason, text, warnings_of
-from tests.world import MOVIES, alarm_arn, campaign, interactions, solution
+from tests.world import MOVIES, alarm_arn, campaign, interactions, solution, solution_arn
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -135,10 +135,39 @@ def test_streamed_events_need_no_datasets_and_hourly_runs_stay_quiet():
             next_run(pipeline)
         versions = pipeline.versions()
         served = pipeline.served_version()
+        idle = skip_reason(next_run(pipeline))
         subjects = [message.subject.split()[0] for message in pipeline.inbox.messages]
 
+    assert "--force" not in idle, "there is nothing to import or to train"
     assert len(versions) == 2, "the first one was trained when the group was created"
     assert (served, subjects) == (versions[-1], ["DEPLOYED", "DEPLOYED"])
+
+
+def test_each_newest_version_is_told_once_whatever_the_rates_are():
+    config = {"autoTrainingConfig": {"schedulingExpression": "rate(3 days)"}}
+    newest = []
+    told = []
+    with deploy(STREAMED) as pipeline:
+        pipeline.client.update_solution(
+            solutionArn=solution_arn(), performAutoTraining=True, solutionUpdateConfig=config
+        )
+        for number in range(12):
+            pipeline.stream_event()
+            if number == 4:
+                pipeline.inject_fault("no-results", job="solution-version")
+            pipeline.sleep(2 * DAY)
+            newest.append(pipeline.versions()[-1])
+            campaigns = [
+                campaign
+                for solution in report(next_run(pipeline))["solutions"]
+                for campaign in solution["campaigns"]
+            ]
+            told += [(campaign["versionArn"], campaign["outcome"]) for campaign in campaigns]
+
+    versions = [*dict.fromkeys(newest)]
+    assert [version for version, _ in told] == versions
+    assert len(versions) > 7
+    assert [outcome for _, outcome in told].count("ROLLED_BACK") == 1
 
 
 @pytest.mark.parametrize("group", [SELF_TRAINED, STREAMED], ids=["datasets", "no datasets"])
