@@ -19,6 +19,7 @@ from tests.functions.samples import (
     GROUP,
     OLD_VERSION,
     OTHER_SOLUTION,
+    SOLUTION,
     VERSION,
     ago,
     campaign,
@@ -142,6 +143,13 @@ STALE = (
     f"whom {JOB} deleted; correct what stopped its newer versions, and train again: "
     "`retrain start --skip-import --force`"
 )
+JUDGED = solution_settings(trainedBy="personalize")
+WAITING = STALE.replace(
+    "correct what stopped its newer versions, and train again: "
+    "`retrain start --skip-import --force`",
+    "train a version now, because automatic training may take days to start: "
+    f"`aws personalize create-solution-version --solution-arn {SOLUTION}`",
+)
 NOT_DELETED = f"{JOB} has failed, so its users may not be deleted; start another job"
 
 
@@ -180,6 +188,7 @@ STOPPED = NEWER._replace(is_active=False, was_stopped=True)
         ([], {}, []),
         ([], {"request": {"only": "deployments"}}, [STALE]),
         ([], {"settings_": limits(maxTrainingsPerMonth=1)}, [STALE]),
+        ([], {"settings_": s.settings(solutions=[JUDGED])}, [WAITING]),
     ],
     ids=[
         "trained",
@@ -192,6 +201,7 @@ STOPPED = NEWER._replace(is_active=False, was_stopped=True)
         "not trained",
         "only deployments",
         "limit",
+        "Personalize trains",
     ],
 )
 def test_deleted_users_who_are_served_are_a_warning_until_a_run_trains(newer, changes, warnings):

@@ -141,6 +141,7 @@ def test_either_the_pipeline_or_personalize_trains_a_solution(trained_by, is_aut
     }
     guards = (warn_of_automatic_training, warn_of_missing_training)
     assert tuple(len(messages(guard, **known)) for guard in guards) == counts
+    assert messages(warn_of_missing_training, **{**known, "solutions": {}}) == [], "it is refused"
 
 
 # Versions that go live by themselves

@@ -40,6 +40,7 @@ def test_a_run_without_solutions_imports_what_is_new_and_nothing_twice():
     assert report(third)["outcome"] == "SKIPPED"
     assert report(third)["reasons"][0]["command"] == "retrain start --force"
     assert messages[0] == "IMPORTED retraining: new data was imported"
+    assert len(messages) == 4, "only a run that deploys alone is quiet if it finds nothing"
 
 
 def test_a_run_without_solutions_reports_its_recommenders_and_asks_a_person_about_a_stopped_one():

@@ -63,6 +63,7 @@ def test_the_next_run_deploys_what_personalize_has_trained():
     assert "trained by Personalize" in text(deployed)
     assert report(deployed)["trainingHours"] == 0, "this run has trained nothing"
     assert "Personalize trains it, and none of its campaigns waits" in skip_reason(idle)
+    assert "force a run that imports anyway" in skip_reason(idle)
     assert [subject.split()[0] for subject in messages] == ["DEPLOYED", "DEPLOYED"]
 
 
@@ -194,7 +195,9 @@ def test_an_hourly_run_that_meets_a_bake_leaves_it_alone():
         baking = pipeline.start(scheduledTime=pipeline.clock.now().isoformat())
         pipeline.sleep(2 * HOUR)
         met = next_run(pipeline)
+        by_hand = pipeline.run(trigger=None, scheduledTime=None, scheduleArn=None)
         baking.wait()
 
         assert outcomes(baking) == LEARNED
-        assert "an older run, is still running" in skip_reason(met)
+        assert "an older run, is still running; the next run" in skip_reason(met)
+        assert "and this run has waited for" in skip_reason(by_hand), "a person may be waiting"
