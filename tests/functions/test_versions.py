@@ -153,4 +153,7 @@ def test_the_tags_of_at_most_60_versions_of_somebody_else_are_read(monkeypatch):
         pipeline.sleep(31 * 24 * 3600)
         solution = pipeline.client.describe_solution(solutionArn=solution_arn())["solution"]
         SolutionReader(pipeline.client, "pipeline").read_state(solution, [])
-    assert len(read) == 60 + 60
+        assert len(read) == 60 + 60
+
+        SolutionReader(pipeline.client, "personalize").read_state(solution, [])
+    assert len(read) == 60 + 60 + 1, "the newest one is the candidate"

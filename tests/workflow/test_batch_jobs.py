@@ -84,6 +84,19 @@ def test_results_are_written_once_for_a_version_and_an_input():
     assert len(json.loads(lines[0])["output"]["recommendedItems"]) == 3
 
 
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/{}"
+
+
+@pytest.mark.parametrize("own_key, key", [(None, "data"), (KEY.format("own"), "own")])
+def test_the_key_of_a_batch_job_goes_before_that_of_the_data(own_key, key):
+    encrypted = group(kms_key_arn=own_key).with_options(data_kms_key_arn=KEY.format("data"))
+    with deploy(encrypted) as pipeline:
+        run(pipeline)
+        (request,) = pipeline.requests(CREATE)
+
+    assert request["jobInput"]["s3DataSource"]["kmsKeyArn"] == KEY.format(key)
+
+
 def test_a_rejected_version_writes_nothing():
     with deploy(group()) as pipeline:
         run(pipeline)

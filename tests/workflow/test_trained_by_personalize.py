@@ -1,6 +1,6 @@
 """Whole runs for a solution that Personalize trains: they judge and deploy, and train nothing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -142,6 +142,19 @@ def test_streamed_events_need_no_datasets_and_hourly_runs_stay_quiet():
     assert "--force" not in idle, "there is nothing to import or to train"
     assert len(versions) == 2, "the first one was trained when the group was created"
     assert (served, subjects) == (versions[-1], ["DEPLOYED", "DEPLOYED"])
+
+
+def test_without_datasets_deletions_in_the_group_of_the_solutions_count():
+    with deploy(STREAMED) as pipeline:
+        deletion = pipeline.delete_users("u7")
+        execution = next_run(pipeline)
+        started_at = report(execution)["startedAt"]
+
+        assert pipeline.clock.now() > datetime.fromisoformat(started_at) + timedelta(minutes=10)
+
+    (warning,) = warnings_of(execution)
+    assert f"may have learned the users whom {deletion} deleted" in warning
+    assert "`aws personalize create-solution-version" in warning
 
 
 def test_each_newest_version_is_told_once_whatever_the_rates_are():
