@@ -72,7 +72,7 @@ def campaign(served_version_arn=LIVE, *, latest=None, approval=None, **record):
 
 def trained_elsewhere(seen, **facts):
     """Return a campaign whose candidate no run has trained. `facts` are about its data."""
-    return replace(seen, versions={**seen.versions, NEW: VERSIONS[NEW]._replace(**facts)})
+    return replace(seen, versions={**seen.versions, NEW: seen.versions[NEW]._replace(**facts)})
 
 
 def wanted(**fields):
@@ -520,11 +520,29 @@ def test_a_baseline_in_training_is_waited_for_in_an_open_invocation(seen, pause_
         (with_baselines(IN_TRAINING, TRAINED, blocked_version_arn=NEW), "ROLLED_BACK"),
         (with_baselines(IN_TRAINING, TRAINED, approval="REFUSED"), "REJECTED"),
         (
+            trained_elsewhere(with_baselines(IN_TRAINING, TRAINED), untrusted_data="nonsense"),
+            "REJECTED",
+        ),
+        (
+            trained_elsewhere(campaign(blocked_version_arn=NEW), untrusted_data="nonsense"),
+            "ROLLED_BACK",
+        ),
+        (
             with_baselines(IN_TRAINING, TRAINED, served_version_arn=NEW, good_version_arn=NEW),
             "DEPLOYED",
         ),
     ],
-    ids=["trained", "missing", "live missing", "without metrics", "bad", "refused", "served"],
+    ids=[
+        "trained",
+        "missing",
+        "live missing",
+        "without metrics",
+        "bad",
+        "refused",
+        "bad data",
+        "bad, and bad data",
+        "served",
+    ],
 )
 def test_a_version_is_not_held_up_longer_than_its_judgement_needs(seen, outcome):
     decided, _ = step(seen, RELATIVE)

@@ -1,12 +1,21 @@
 """Whole runs for a solution that Personalize trains: they judge and deploy, and train nothing."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from components.args import BakeArgs
 from tests.workflow.pipeline import deploy
-from tests.workflow.summaries import failures, outcomes, report, skip_reason, text, warnings_of
+from tests.workflow.summaries import (
+    failures,
+    outcomes,
+    problems_of,
+    report,
+    skip_reason,
+    text,
+    warnings_of,
+)
 from tests.world import MOVIES, alarm_arn, campaign, interactions, solution, solution_arn
 
 HOUR = 3600
@@ -155,6 +164,15 @@ def test_without_datasets_deletions_in_the_group_of_the_solutions_count():
     (warning,) = warnings_of(execution)
     assert f"may have learned the users whom {deletion} deleted" in warning
     assert "`aws personalize create-solution-version" in warning
+
+
+def test_without_datasets_a_missing_solution_is_named():
+    gone = STREAMED.with_solutions(solution("gone", trained_by="personalize", campaigns=[]))
+    with deploy(STREAMED) as pipeline:
+        execution = replace(pipeline, group=gone, prefix="other000").run()
+
+    (problem,) = problems_of(execution)
+    assert "solution/gone" in problem
 
 
 def test_each_newest_version_is_told_once_whatever_the_rates_are():
