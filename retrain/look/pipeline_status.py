@@ -296,7 +296,8 @@ def _read_ringing_alarms(target: Target) -> list[RingingAlarm]:
         RingingAlarm(
             # Pulumi adds a random suffix to the names of alarms.
             name=alarm["AlarmName"].removeprefix(prefix).rpartition("-")[0],
-            since=alarm["StateTransitionedTimestamp"],
+            # StateUpdatedTimestamp changes even if the state doesn't, so it's only a fallback.
+            since=alarm.get("StateTransitionedTimestamp", alarm["StateUpdatedTimestamp"]),
         )
         for alarm in response["MetricAlarms"]
         # An alarm of `movies-test` also has the prefix of `movies`, but another topic.

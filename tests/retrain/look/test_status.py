@@ -1,7 +1,7 @@
 """Proves what `status` shows of a pipeline, and with how many requests."""
 
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -49,10 +49,12 @@ def services(prod, state="ENABLED", alarms=()):
 
 
 def ringing(prod, name, topic=TOPIC):
+    now = prod.pipeline.clock.now()
     return {
         "AlarmName": f"{name}-0a1b2c3",
         "AlarmActions": [topic],
-        "StateTransitionedTimestamp": prod.pipeline.clock.now(),
+        "StateTransitionedTimestamp": now,
+        "StateUpdatedTimestamp": now + timedelta(hours=1),
     }
 
 
