@@ -132,7 +132,7 @@ ALARMS = (
         "A campaign has a version on trial for more than 5 hours besides its bake, or cannot be "
         "read. The version may be served although no probe has judged it.",
         "Ask the campaign for recommendations. If they are bad, roll it back at once with retrain "
-        "rollback -s STACK. retrain plan -s STACK names the campaign.",
+        "rollback -s STACK. retrain doctor -s STACK names the campaign.",
         evaluation_periods=2,
         period_seconds=15 * 60,
         reports_recovery=True,

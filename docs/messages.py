@@ -63,7 +63,8 @@ pulumi config set --path 'notifications.emails[0]' on-call@example.com -s "$STAC
   failed its trial. It also comes for warnings that somebody has to act on: a data deletion job that
   failed, deleted users whom a campaign still knows, a batch input that is missing, a recommender
   that is not ACTIVE, and whatever a job of the run warns of, for example that an alarm of its bake
-  does not exist. A run that only fails again to end a trial sends no message at all.
+  does not exist. A run that fails again only because it cannot end a
+  trial sends no message at all.
 - **Once**: a version that was rejected, refused, rolled back or skipped is reported by one run.
   Later runs come to the same verdict, and say nothing. If the run dies before its report, the next
   one reports it.

@@ -241,14 +241,14 @@ def warn_of_served_deleted_users(view: SolutionView) -> Iterator[Message]:
 
 @guard("verdict", "WARN", "solution")
 def warn_of_unreported_verdict(view: SolutionView) -> Iterator[Message]:
-    """Yield a message for a verdict that was not reported, because its run died."""
+    """Yield a message for a verdict that no report has told yet, for example because a run died."""
     if not view.gets_new_version:
         return  # Without a newer version, the run reaches the same verdict and reports it.
 
     for arn, (version, step) in view.earlier_versions.unreported_verdicts.items():
         verdict_text = (
-            f"{arn}: {version.arn} was {step.outcome} there, and no report has said so, because "
-            "its run died; the reason"
+            f"{arn}: {version.arn} was {step.outcome} there, and no report has said so yet; the "
+            "reason"
         )
         yield add_subject(verdict_text, join_reasons(step.reasons))
 

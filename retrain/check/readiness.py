@@ -111,7 +111,7 @@ def _check_record(
     served_version_arn = find_served_version_arn(snapshot.campaigns[campaign_arn])
     target_arn = record.find_rollback_target_arn(served_version_arn)
     if target_arn is None:
-        yield Finding("ok", f"{campaign_name} gets a way back with its next version")
+        yield Finding("ok", f"{campaign_name} has none before its next version")
     else:
         yield _check_rollback_target(pipeline, solution, campaign_name, target_arn)
 

@@ -188,7 +188,7 @@ def _build_campaign_step(
     state = view.earlier_versions.campaign_states[campaign_arn]
     if state.record.trial:
         trial_name = resource_name(state.record.trial.version_arn)
-        return build_step("wait", f"{trial_name} is on trial, which the run ends first")
+        return build_step("wait", f"{trial_name} is on trial, and every run ends trials first")
 
     served = f"it serves {resource_name(state.served_version_arn or 'nothing')}"
     if state.pin:

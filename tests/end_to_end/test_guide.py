@@ -175,7 +175,10 @@ def test_the_commands_for_an_emergency_work(paste, films):
     printed = paste("A run failed")
     assert "DEPLOYED: " in printed
     assert run_id in printed
-    assert "DEPLOYED" in paste("Recommendations are wrong")
+    asked = {"CAMPAIGN": films.campaign_arn, "USER_ID": "user-001"}
+    printed = paste("Recommendations are wrong", **asked)
+    assert "DEPLOYED" in printed
+    assert "itemList" in printed
 
     stopped = films.read_run(waiting_run(films))
     assert "was stopped" in paste("Stop it now")
