@@ -17,10 +17,6 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_args, get_ty
 from botocore.exceptions import ClientError
 
 from .common import clock
-from .common.call_times import (
-    format_slowest_calls,
-    reset_call_times,
-)
 from .common.errors import (
     RequestRefused,
     ServiceUnavailable,
@@ -182,7 +178,6 @@ class _Invocation:
     """The time limits of one invocation, which polls until its end but only acts at first."""
 
     def __init__(self, progress: Progress) -> None:
-        reset_call_times()
         self.progress = progress
         self.began_at = clock.now()
         self.ends_at = self.began_at + INVOCATION_TIME
@@ -206,9 +201,7 @@ class _Invocation:
 
         if self.first_poll_ended_at > self.began_at + MAX_FIRST_POLL_TIME:
             # If the polls stay too slow until the job's deadline, it fails for this reason.
-            self.progress.delayed_by = (
-                f"one poll took too long to act on it: {format_slowest_calls()}"
-            )
+            self.progress.delayed_by = "one poll took too long to act on it"
             return step_without_action._replace(pause=RETRY_PAUSE_SECONDS)
 
         if clock.now() > self.first_poll_ended_at + ACTING_TIME:

@@ -13,7 +13,6 @@ import boto3
 from botocore import exceptions
 from botocore.config import Config
 
-from .call_times import measure_calls
 from .errors import (
     ServiceUnavailable,
     Throttled,
@@ -140,9 +139,6 @@ def translate_transient_errors(client: Client) -> Client:
     The state machine decides by the class name of an error whether to retry. But botocore raises
     ClientError both for throttling or a 5xx and for errors that no retry can fix.
     """
-    # Measure calls first, because when a handler below raises, no later handler is called.
-    measure_calls(client)
-
     client.meta.events.register("after-call", _raise_for_error_response)
     client.meta.events.register("after-call-error", _raise_for_missing_response)
     return client

@@ -39,7 +39,7 @@ ORDER = (
     ),
     ("functions.contract",),
     ("functions.common.formatting",),
-    ("functions.common.call_times", "functions.common.errors", "functions.run.execution_data"),
+    ("functions.common.errors", "functions.run.execution_data"),
     ("functions.rules",),
     ("functions.common.prices", "functions.reconcile"),
     ("functions.common.truncation",),
