@@ -169,7 +169,7 @@ class CampaignDeployment:
             Exception: anything failed, and no version is on trial or the deadline has passed.
         """
         try:
-            result = reconcile(self)
+            result = reconcile(self, decide)
         except Exception as error:  # noqa: BLE001 - raised again if no version is on trial
             # Whatever failed, don't abandon a version that's on trial.
             step = self._decide_after_error(error)
@@ -201,10 +201,6 @@ class CampaignDeployment:
             read_version=partial(read_version, client, self.solution, self._import_reader),
             now=clock.now(),
         )
-
-    def decide(self, state: CampaignState) -> Step:
-        """Let the rules decide on the next step."""
-        return decide(state, self.spec, self.progress, clock.now())
 
     def act(self, action: Action) -> None:
         """Carry out the action of a step."""

@@ -58,7 +58,6 @@ from .rules.imports import (
 )
 from .rules.steps import (
     Action,
-    Step,
 )
 from .run.execution_data import (
     build_job_name,
@@ -74,7 +73,7 @@ def handler(event: ImportDatasetInput, _context: object) -> ImportStatus:
     The state machine invokes the function again until the status has an outcome.
     """
     dataset_import = DatasetImport(event)
-    result = reconcile(dataset_import)
+    result = reconcile(dataset_import, imports.decide)
 
     status = dataset_import.build_status(result)
     if status["outcome"] == "IMPORTED":
@@ -105,8 +104,8 @@ def _publish_event_age(event: ImportDatasetInput) -> None:
 class DatasetImport:
     """One invocation's share of an import.
 
-    `reconcile()` calls `poll`, `decide` and `act` until the invocation ends. Then `build_status`
-    returns what the next invocation or the report needs.
+    `reconcile()` calls `poll` and `act` until the invocation ends. Then `build_status` returns what
+    the next invocation or the report needs.
     """
 
     def __init__(self, event: ImportDatasetInput) -> None:
@@ -161,10 +160,6 @@ class DatasetImport:
             # Files written later were certainly not imported.
             export_states.append(build_state(written_until=own_job.ended_at))
         return export_states
-
-    def decide(self, state: DatasetState) -> Step:
-        """Let the rules decide on the next step."""
-        return imports.decide(state, self.spec, self.progress, clock.now())
 
     def act(self, action: Action) -> None:
         """Carry out the action of a step."""

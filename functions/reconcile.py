@@ -8,7 +8,7 @@ Step Functions passes to the next invocation, with the progress in it.
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -61,14 +61,14 @@ RETRIED_ERRORS = tuple(PAUSE_SECONDS_AFTER_ERROR)
 REFUSAL_CODES = ("ResourceInUseException", "LimitExceededException")
 """The Personalize error codes for "not now": the same request may be accepted later."""
 
-State = TypeVar("State")
+State_co = TypeVar("State_co", covariant=True)
 Dataclass = TypeVar("Dataclass")
 
 
-class InvocationResult(NamedTuple, Generic[State]):
+class InvocationResult(NamedTuple, Generic[State_co]):
     """The last poll and the last step of an invocation."""
 
-    state: State
+    state: State_co
     """What the last poll read."""
     step: Step
     """What the rules decided after it, or a pause if it failed."""
@@ -111,25 +111,17 @@ class InvocationResult(NamedTuple, Generic[State]):
         return status
 
 
-class Progress(Protocol):
-    """What every job's progress contains."""
-
-    delayed_by: str
-    """Why the job couldn't act so far. It's the reason for the failure if the job times out."""
-
-
-class Job(Protocol[State]):
+class Job(Protocol[State_co]):
     """An import, a training, a deployment or a batch job, as one invocation handles it."""
 
-    @property
-    def progress(self) -> Progress:
-        """What one invocation passes to the next."""
+    spec: Any
+    """What the run should do. Each kind of job has its own class for this, and for the progress."""
+    progress: Any
+    """What one invocation passes to the next. If the job times out, it fails for the reason in
+    `delayed_by`."""
 
-    def poll(self) -> State:
+    def poll(self) -> State_co:
         """Read everything that the rules need."""
-
-    def decide(self, state: State) -> Step:
-        """Let the rules decide on the next step."""
 
     def act(self, action: Action) -> None:
         """Carry out the action of a step.
@@ -139,8 +131,13 @@ class Job(Protocol[State]):
         """
 
 
-def reconcile(job: Job[State]) -> InvocationResult[State]:
-    """Poll, decide and act until the job has an outcome or must wait for the next invocation."""
+def reconcile(
+    job: Job[State_co], decide: Callable[[State_co, Any, Any, datetime], Step]
+) -> InvocationResult[State_co]:
+    """Poll, decide and act until the job has an outcome or must wait for the next invocation.
+
+    `decide` applies the rules for this kind of job to its state, spec and progress.
+    """
     invocation = _Invocation(job.progress)
     step: Step | None = None
     while True:
@@ -149,7 +146,7 @@ def reconcile(job: Job[State]) -> InvocationResult[State]:
             if step is None:
                 invocation.first_poll_ended_at = clock.now()
 
-            step = job.decide(state)
+            step = decide(state, job.spec, job.progress, clock.now())
             update_progress(job.progress, step)
             step = invocation.drop_late_action(step)
             if step.action:
@@ -177,7 +174,7 @@ def _pause_after_error(error: Exception, last_step: Step | None) -> Step:
 class _Invocation:
     """The time limits of one invocation, which polls until its end but only acts at first."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Any) -> None:  # noqa: ANN401 - see `Job`
         self.progress = progress
         self.began_at = clock.now()
         self.ends_at = self.began_at + INVOCATION_TIME

@@ -59,7 +59,6 @@ from .rules.batch_jobs import (
 )
 from .rules.steps import (
     Action,
-    Step,
 )
 from .run.execution_data import (
     build_job_name,
@@ -76,7 +75,7 @@ def handler(event: RunBatchJobInput, _context: object) -> BatchJobStatus:
     The state machine invokes the function again until the status has an outcome.
     """
     batch_job = RunningBatchJob(event)
-    result = reconcile(batch_job)
+    result = reconcile(batch_job, decide)
 
     status = batch_job.build_status(result)
     log_status("run_batch_job", event["run"], event["batchJob"], status)
@@ -86,8 +85,8 @@ def handler(event: RunBatchJobInput, _context: object) -> BatchJobStatus:
 class RunningBatchJob:
     """One invocation's share of a batch job.
 
-    `reconcile()` calls `poll`, `decide` and `act` until the invocation ends. Then `build_status`
-    returns what the next invocation or the report needs.
+    `reconcile()` calls `poll` and `act` until the invocation ends. Then `build_status` returns what
+    the next invocation or the report needs.
     """
 
     def __init__(self, event: RunBatchJobInput) -> None:
@@ -176,10 +175,6 @@ class RunningBatchJob:
 
         response = aws.personalize_read_client().describe_filter(filterArn=filter_arn)
         return response["filter"]["filterExpression"]
-
-    def decide(self, state: BatchState) -> Step:
-        """Let the rules decide on the next step."""
-        return decide(state, self.spec, self.progress, clock.now())
 
     def act(self, action: Action) -> None:
         """Create the batch job. The rules have no other action."""

@@ -43,7 +43,6 @@ from .reconcile import (
 )
 from .rules.steps import (
     Action,
-    Step,
 )
 from .rules.trainings import (
     SolutionState,
@@ -63,7 +62,7 @@ def handler(event: TrainSolutionInput, _context: object) -> TrainingStatus:
     The state machine invokes the function again until the status has an outcome.
     """
     training = SolutionTraining(event)
-    result = reconcile(training)
+    result = reconcile(training, decide)
     status = training.build_status(result)
 
     solution_arn = event["solution"]["solutionArn"]
@@ -82,8 +81,8 @@ def handler(event: TrainSolutionInput, _context: object) -> TrainingStatus:
 class SolutionTraining:
     """One invocation's share of the training of a version.
 
-    `reconcile()` calls `poll`, `decide` and `act` until the invocation ends. Then `build_status`
-    returns what the next invocation or the report needs.
+    `reconcile()` calls `poll` and `act` until the invocation ends. Then `build_status` returns what
+    the next invocation or the report needs.
     """
 
     def __init__(self, event: TrainSolutionInput) -> None:
@@ -141,10 +140,6 @@ class SolutionTraining:
             imports=self._import_reader.list_group_imports(group_arn),
             deletions=list_deletions(client, group_arn),
         )
-
-    def decide(self, state: SolutionState) -> Step:
-        """Let the rules decide on the next step."""
-        return decide(state, self.spec, self.progress, clock.now())
 
     def act(self, action: Action) -> None:
         """Carry out the action of a step."""

@@ -43,6 +43,7 @@ class FakeJob:
     def __init__(self, *steps, seconds=0):
         self.steps = list(steps)
         self.seconds = seconds
+        self.spec = None
         self.progress = JobProgress(NOW)
         self.acts = []
 
@@ -55,17 +56,14 @@ class FakeJob:
 
         return step
 
-    def decide(self, step):
-        """Return what the poll has returned."""
-        return step
-
     def act(self, action):
         """Note the action."""
         self.acts.append(action)
 
     def run(self):
         """Reconcile the job. Return the last step, and the seconds until the next invocation."""
-        result = reconcile(self)
+        # Each poll returns the step itself, so there is nothing to decide.
+        result = reconcile(self, lambda step, *_: step)
         return result.step, result.seconds
 
 
