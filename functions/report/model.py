@@ -296,13 +296,6 @@ class RunEnding(NamedTuple):
     reasons: list[Message]
 
 
-class NewTraining(NamedTuple):
-    """A training that this run started."""
-
-    recipe: str
-    hours: float
-
-
 def build_report(
     execution_data: ExecutionData,
     serving: list[ServingReport],
@@ -328,8 +321,8 @@ def build_report(
     ]
     trials = _build_trial_reports(execution_data, solutions, served_version_arns)
     parts = (*imports, *solutions, *trials, *list_batch_job_reports(solutions))
+    is_trained = any(solution["isTrained"] for solution in solutions)
     ending = _find_run_ending(execution_data, [part["outcome"] for part in parts])
-    new_trainings = _list_new_trainings(execution_data)
 
     return {
         "schemaVersion": SCHEMA_VERSION,
@@ -343,8 +336,8 @@ def build_report(
         "startedAt": run["startedAt"],
         "endedAt": ended_at.isoformat(),
         "seconds": max(0, _seconds_between(run["startedAt"], ended_at.isoformat())),
-        "trainingHours": round(sum(training.hours for training in new_trainings), 4),
-        "trainingCost": _sum_training_costs(execution_data, new_trainings),
+        "trainingHours": round(sum(solution["trainingHours"] or 0 for solution in solutions), 4),
+        "trainingCost": _sum_training_costs(execution_data),
         "importCost": _sum_import_costs(imports),
         "imports": imports,
         "solutions": solutions,
@@ -352,7 +345,7 @@ def build_report(
         "serving": serving,
         "recommenders": recommenders,
         "heldOutUsers": _estimate_held_out_users(plan.get("users")),
-        "dataDeletionJobArn": plan.get("dataDeletionJobArn") if new_trainings else None,
+        "dataDeletionJobArn": plan.get("dataDeletionJobArn") if is_trained else None,
         "warnings": truncate_list(
             [*_warn_about_recommenders(recommenders or []), *_list_warnings(execution_data)]
         ),
@@ -428,19 +421,11 @@ def _normalize_trigger(run: Run) -> str:
     return "unknown"
 
 
-def _list_new_trainings(execution_data: ExecutionData) -> list[NewTraining]:
-    """List the trainings that this run started. A failed training is free."""
-    return [
-        NewTraining(result["solution"]["recipe"], result["version"]["trainingHours"] or 0)
-        for result in list_solution_results(execution_data)
-        if result["version"] and result["version"]["isNew"]
-    ]
+def _sum_training_costs(execution_data: ExecutionData) -> float | None:
+    """Add up the cost of this run's trainings in dollars, or return None if the price isn't known.
 
-
-def _sum_training_costs(
-    execution_data: ExecutionData, trainings: Iterable[NewTraining]
-) -> float | None:
-    """Add up the cost of the trainings in dollars, or return None if the price isn't known."""
+    A failed training is free.
+    """
     # If the input was too large for the first state, the execution's data has no settings.
     if "settings" not in execution_data:
         return None
@@ -449,11 +434,13 @@ def _sum_training_costs(
     if price is None:
         return None
 
-    costs = [
-        estimate_training_cost(training.recipe, training.hours, price) or 0
-        for training in trainings
-    ]
-    return round(sum(costs), 2)
+    total = 0.0
+    for result in list_solution_results(execution_data):
+        version = result["version"]
+        if version and version["isNew"]:
+            recipe = result["solution"]["recipe"]
+            total += estimate_training_cost(recipe, version["trainingHours"], price) or 0
+    return round(total, 2)
 
 
 def _sum_import_costs(imports: Iterable[ImportReport]) -> float:
