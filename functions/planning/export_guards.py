@@ -6,9 +6,7 @@ from ..common.messages import (
     Message,
     Reason,
 )
-from ..personalize.tags import EXPORT_BYTES_TAG
 from ..rules.imports import (
-    Import,
     explain_needed_full_import,
     explain_refusal_to_append,
     find_import_watermark,
@@ -82,15 +80,24 @@ def refuse_export_with_deleted_users(view: DatasetView) -> Iterator[Message]:
 def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
     """Yield a message for a FULL export that is much smaller than the last FULL import.
 
-    A FULL import replaces all bulk data, so importing a truncated export would lose data.
+    A FULL import replaces all bulk data, so importing a truncated export would lose data. An import
+    of unknown size doesn't count: it's foreign, or somebody edited its tag.
     """
+    if not view.is_full or view.has_export_date:
+        return  # With `exportDate`, a person may want an earlier, smaller export.
+
     export = view.export
-    min_share = view.dataset_settings["minRelativeSize"]
-    last_import = _find_last_full_import(view)
-    if last_import is None or not export.objects:
+    import_sizes = [
+        job.export_bytes
+        for job in view.imports
+        if job.is_active and job.is_full and job.export_bytes
+    ]
+    if not import_sizes or not export.objects:
         return
 
-    last_import_bytes = last_import.export_bytes or 0
+    # Imports are sorted by their end, latest first.
+    last_import_bytes = import_sizes[0]
+    min_share = view.dataset_settings["minRelativeSize"]
     if export.total_bytes < min_share * last_import_bytes:
         yield (
             f"{export.location} has {export.total_bytes} bytes, which is less than minRelativeSize "
@@ -98,37 +105,6 @@ def refuse_truncated_export(view: DatasetView) -> Iterator[str]:
             "replaces all bulk data, so lower minRelativeSize for one run only if the data really "
             "shrank"
         )
-
-
-@guard("size", "WARN", "export")
-def warn_of_unknown_size(view: DatasetView) -> Iterator[str]:
-    """Yield a message for a last FULL import of unknown size, because its tag was edited.
-
-    Without a size to compare with, the run doesn't refuse a truncated export.
-    """
-    last_import = _find_last_full_import(view)
-
-    if last_import and not last_import.export_bytes and view.dataset_settings["minRelativeSize"]:
-        yield (
-            f"the tag {EXPORT_BYTES_TAG} of {last_import.arn} is not the size of an export, so "
-            f"minRelativeSize has nothing to compare with; check that {view.export.location} is "
-            f"complete with {view.export.total_bytes} bytes"
-        )
-
-
-def _find_last_full_import(view: DatasetView) -> Import | None:
-    """Find the import with which a FULL export is compared, if there is one.
-
-    Foreign imports don't count, because no tag says how large they were.
-    """
-    if not view.is_full or view.has_export_date:
-        return None  # With `exportDate`, a person may want an earlier, smaller export.
-
-    # Imports are sorted by their end, latest first.
-    for job in view.imports:
-        if job.is_active and job.is_full and job.run_id:
-            return job
-    return None
 
 
 @guard("first import", "REFUSE", "dataset")

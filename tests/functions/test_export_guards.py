@@ -12,7 +12,6 @@ from functions.planning.export_guards import (
     refuse_unsafe_append,
     warn_of_skipped_days,
     warn_of_unconfirmed_data,
-    warn_of_unknown_size,
 )
 from functions.run.execution_input import find_input_problems
 from functions.s3.exports import (
@@ -85,39 +84,22 @@ def test_a_small_export_passes_if_it_replaces_no_known_data(changes):
 
 EDITED = held_import(arn="edited", export_bytes=None)
 SMALLER = held_import(export_bytes=1)
-NOT_COMPARED = (imported(), SMALLER._replace(is_full=False), SMALLER._replace(is_active=False))
 
 
 @pytest.mark.parametrize(
-    "jobs, dataset, warnings, refusals",
+    "newer",
     [
-        ([EDITED, held_import()], {}, 1, 0),
-        ([imported(), EDITED._replace(export_bytes=0)], {}, 1, 0),
-        ([held_import(), EDITED], {}, 0, 1),
-        ([*NOT_COMPARED, held_import(), SMALLER], {}, 0, 1),
-        ([imported()], {}, 0, 0),
-        ([EDITED], {"importMode": "INCREMENTAL"}, 0, 0),
-        ([EDITED], {"minRelativeSize": 0}, 0, 0),
+        [imported()],
+        [EDITED],
+        [EDITED._replace(export_bytes=0)],
+        [SMALLER._replace(is_full=False), SMALLER._replace(is_active=False)],
     ],
-    ids=[
-        "no earlier size is compared",
-        "no size",
-        "a size",
-        "whatever is newer",
-        "only a foreign import",
-        "INCREMENTAL",
-        "never compared",
-    ],
+    ids=["foreign", "the tag is no number", "the tag is 0", "not FULL, or not successful"],
 )
-def test_a_size_tag_that_is_no_size_is_a_warning(jobs, dataset, warnings, refusals):
-    message = (
-        "the tag retraining-bytes of edited is not the size of an export, so minRelativeSize has "
-        f"nothing to compare with; check that {LOCATION} is complete with 1 bytes"
-    )
-    known = {"imports": jobs, "dataset": dataset_of_run(**dataset)}
-
-    assert found(warn_of_unknown_size, TINY, **known) == [message] * warnings
-    assert len(found(refuse_truncated_export, TINY, **known)) == refusals
+def test_an_export_is_compared_with_the_last_full_import_whose_size_is_known(newer):
+    assert len(found(refuse_truncated_export, TINY, imports=[*newer, *LAST_FULL])) == 1
+    assert found(refuse_truncated_export, TINY, imports=[*newer, SMALLER, *LAST_FULL]) == []
+    assert found(refuse_truncated_export, TINY, imports=newer) == []
 
 
 # The ready marker
