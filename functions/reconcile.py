@@ -131,13 +131,12 @@ class Job(Protocol[State_co]):
         """
 
 
-def reconcile(
-    job: Job[State_co], decide: Callable[[State_co, Any, Any, datetime], Step]
-) -> InvocationResult[State_co]:
-    """Poll, decide and act until the job has an outcome or must wait for the next invocation.
+Rules = Callable[[State_co, Any, Any, datetime], Step]
+"""Decides on the next step of a job from its state, spec and progress, and the current time."""
 
-    `decide` applies the rules for this kind of job to its state, spec and progress.
-    """
+
+def reconcile(job: Job[State_co], decide: Rules[State_co]) -> InvocationResult[State_co]:
+    """Poll, decide and act until the job has an outcome or must wait for the next invocation."""
     invocation = _Invocation(job.progress)
     step: Step | None = None
     while True:
@@ -154,7 +153,7 @@ def reconcile(
         except RETRIED_ERRORS as error:
             step = _pause_after_error(error, step)
 
-        if step.outcome or not invocation.has_time_for(step.pause):
+        if invocation.ends_with(step):
             return InvocationResult(state, step)
         clock.sleep(step.pause)
 
@@ -182,9 +181,11 @@ class _Invocation:
         self.first_poll_ended_at = self.began_at
         """The time to act starts here."""
 
-    def has_time_for(self, pause: float) -> bool:
-        """Check if there's time to sleep for `pause` seconds and poll again."""
-        return pause <= MAX_SLEEP_SECONDS and clock.now() + timedelta(seconds=pause) <= self.ends_at
+    def ends_with(self, step: Step) -> bool:
+        """Check if the step has an outcome, or there's no time to sleep and poll again after it."""
+        if step.outcome or step.pause > MAX_SLEEP_SECONDS:
+            return True
+        return clock.now() + timedelta(seconds=step.pause) > self.ends_at
 
     def drop_late_action(self, step: Step) -> Step:
         """Return the step without its action if it's too late to change something.
