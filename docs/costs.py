@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, get_args
 
 from components.alarms import list_alarms
-from functions.common.metrics import METRICS
+from docs.metric_table import METRICS
 from functions.constants import INACTIVE_RECOMMENDERS
 from functions.contract import Outcome, Settings
 

@@ -1,4 +1,4 @@
-"""Prints the page of the metrics: the table in `functions/common/metrics.py`, and what they cost.
+"""Prints the page of the metrics: the table in `docs/metric_table.py`, and what they cost.
 
 Use: `python -m docs.metrics > docs/metrics.md`.
 """
@@ -7,27 +7,20 @@ import sys
 from typing import cast
 
 from docs import costs
+from docs.metric_table import METRICS, Metric
 from docs.state_machine import sample_definition
-from functions.common.metrics import (
-    METRICS,
-    Metric,
-)
+from functions.common.metrics import COUNTS
 from functions.constants import METRICS_NAMESPACE, PIPELINE_DIMENSION
 from functions.contract import Settings
 
-OFFLINE = {
-    "`precision_at_5`, …": Metric(
-        "None", ("Solution",), "an offline metric of a new version that the quality gate compares"
-    ),
-}
-"""The row of the offline metrics."""
+OFFLINE = Metric(("Solution",), "an offline metric of a new version that the quality gate compares")
 SHAPES = ((1, 3), (3, 3), (10, 5))
 """The numbers of solutions and datasets for which the page has the whole cost."""
 
 PAGE = """\
 # Metrics
 
-This page is generated from `functions/common/metrics.py`:
+This page is generated from `docs/metric_table.py`:
 `python -m docs.metrics > docs/metrics.md`.
 
 The functions write metrics into their log group in the
@@ -88,16 +81,16 @@ aws cloudwatch list-metrics --namespace {namespace} \\
 
 def page() -> str:
     """Return the page, with the number of metrics of the sample stack."""
-    rows = {**{f"`{name}`": metric for name, metric in METRICS.items()}, **OFFLINE}
+    rows = [
+        _row(f"`{name}`", "Count" if name in COUNTS else "None", metric)
+        for name, metric in METRICS.items()
+    ]
     sample_costs = costs.monthly_costs(settings_of_sample_stack())
     dollars = costs.total(sample_costs)
     return PAGE.format(
         namespace=METRICS_NAMESPACE,
         pipeline=PIPELINE_DIMENSION,
-        rows="\n".join(
-            f"| {name} | {metric.unit} | {_dimensions(metric)} | {metric.meaning} |"
-            for name, metric in rows.items()
-        ),
+        rows="\n".join([*rows, _row("`precision_at_5`, …", "None", OFFLINE)]),
         dollars=dollars,
         prices=costs.PRICES,
         costs="\n".join(
@@ -125,9 +118,10 @@ def _dollars(solutions: int, datasets: int, *, runs_per_week: float = 1) -> floa
     return costs.total(costs.monthly_costs(settings, runs_per_week=runs_per_week))
 
 
-def _dimensions(metric: Metric) -> str:
-    """Return the second dimensions of a metric, for example `none, or Solution`."""
-    return ", or ".join(dimension or "none" for dimension in metric.dimensions)
+def _row(name: str, unit: str, metric: Metric) -> str:
+    """Return a row of the table. Its second dimensions are, for example, `none, or Solution`."""
+    dimensions = ", or ".join(dimension or "none" for dimension in metric.dimensions)
+    return f"| {name} | {unit} | {dimensions} | {metric.meaning} |"
 
 
 def settings_of_sample_stack() -> Settings:

@@ -8,18 +8,16 @@ would create a new metric, and every metric costs money.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple, NotRequired, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import NotRequired, TypedDict
 
 from ..constants import (
     DATA_AGE_HOURS,
     INACTIVE_RECOMMENDERS,
     METRICS_NAMESPACE,
     MODEL_AGE_HOURS,
-    NEWEST_EVENT_AGE_HOURS,
     PIPELINE_DIMENSION,
     RUNS,
-    TRAINING_HOURS,
     UNDELIVERED_REPORTS,
     UNFINISHED_TRIALS,
 )
@@ -29,71 +27,9 @@ from ..contract import (
 )
 from . import clock
 
-Dimension = Literal["Solution", "Dataset", "Outcome"]
-Unit = Literal["Count", "None"]
-"""A CloudWatch unit. Hours have the unit `None`, because CloudWatch has none for them."""
-
-
-class Metric(NamedTuple):
-    """A metric that the functions write, always with the dimension PIPELINE_DIMENSION."""
-
-    unit: Unit
-    dimensions: Sequence[Dimension | None]
-    """The possible second dimensions. None stands for a value of the whole pipeline."""
-    meaning: str
-    is_written_by_watcher: bool = False
-    """True if `watch_pipeline` writes the metric every 15 minutes."""
-
-
-METRICS: Mapping[str, Metric] = {
-    RUNS: Metric("Count", ("Outcome",), "1 for each run that has ended"),
-    UNDELIVERED_REPORTS: Metric(
-        "Count",
-        (None,),
-        "the messages and events of a run's report that could not be delivered, usually 0",
-    ),
-    TRAINING_HOURS: Metric(
-        "None", ("Solution",), "the hours of a training as Personalize charges them"
-    ),
-    MODEL_AGE_HOURS: Metric(
-        "None",
-        (None, "Solution"),
-        "the hours since the model that a campaign serves was trained, or was last found up to "
-        "date by a run. The oldest model counts. A model does not count as older than the pipeline",
-        is_written_by_watcher=True,
-    ),
-    DATA_AGE_HOURS: Metric(
-        "None",
-        (None, "Dataset"),
-        "the hours since a dataset was last imported, or was last found unchanged by a run. The "
-        "oldest dataset counts. For interactions and actionInteractions an unchanged export does "
-        "not count, unless an event tracker is ACTIVE or `streamed` is set",
-        is_written_by_watcher=True,
-    ),
-    NEWEST_EVENT_AGE_HOURS: Metric(
-        "None",
-        ("Dataset",),
-        "the hours from the newest event to the end of its import, if every row was read",
-    ),
-    UNFINISHED_TRIALS: Metric(
-        "Count",
-        (None,),
-        "the number of campaigns with a version on trial for more than 5 hours besides its bake, "
-        "and of campaigns that cannot be read",
-        is_written_by_watcher=True,
-    ),
-    INACTIVE_RECOMMENDERS: Metric(
-        "Count",
-        (None,),
-        "the number of recommenders in the dataset group that are not ACTIVE, or 1 if they cannot "
-        "be listed. Only a pipeline with `solutions: []` has this metric",
-        is_written_by_watcher=True,
-    ),
-}
-"""Name -> metric. Offline metrics are not in this table. They have the names that
-GetSolutionMetrics returns, the unit `None`, and the second dimension `Solution`."""
-METRIC_UNITS = {name: metric.unit for name, metric in METRICS.items()}
-"""Name -> unit."""
+COUNTS = frozenset({RUNS, UNDELIVERED_REPORTS, UNFINISHED_TRIALS, INACTIVE_RECOMMENDERS})
+"""The metrics with the unit `Count`. Hours and scores have the unit `None`, because CloudWatch has
+no unit for them."""
 
 logger = logging.getLogger("retraining.metrics")
 
@@ -108,7 +44,7 @@ def publish(pipeline: str, values: Mapping[str, float | None], **other_dimension
         return
 
     dimensions = {PIPELINE_DIMENSION: pipeline, **other_dimensions}
-    units = [{"Name": name, "Unit": METRIC_UNITS.get(name, "None")} for name in known_values]
+    units = [{"Name": name, "Unit": "Count" if name in COUNTS else "None"} for name in known_values]
     declaration = {
         "Namespace": METRICS_NAMESPACE,
         "Dimensions": [list(dimensions)],

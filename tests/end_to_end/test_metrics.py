@@ -1,6 +1,6 @@
 """The metrics of the first run and of the watcher really reach the log group."""
 
-from functions.common.metrics import METRICS
+from docs.metric_table import METRICS
 from functions.constants import INACTIVE_RECOMMENDERS, METRICS_NAMESPACE
 from tests.emf import data
 

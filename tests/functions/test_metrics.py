@@ -7,6 +7,7 @@ import pytest
 from awslambdaric.lambda_runtime_log_utils import _RESERVED_FIELDS, JsonFormatter
 
 from components.rules.single_settings import METRIC_NAMES
+from docs.metric_table import METRICS
 from functions.common import metrics
 from functions.constants import PIPELINE_DIMENSION
 from tests.emf import data
@@ -90,4 +91,4 @@ def test_inactive_recommenders_are_written_if_they_were_counted(written, changes
 
 def test_no_metric_has_a_name_that_logging_or_the_runtime_client_does_not_write():
     reserved = _RESERVED_FIELDS | vars(logging.makeLogRecord({})).keys() | {"message", "asctime"}
-    assert reserved & {*metrics.METRICS, *METRIC_NAMES, PIPELINE_DIMENSION} == set()
+    assert reserved & {*METRICS, *METRIC_NAMES, PIPELINE_DIMENSION} == set()

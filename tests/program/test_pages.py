@@ -9,7 +9,7 @@ from typing import get_args, is_typeddict
 import pytest
 
 from docs import cli, configuration, costs, events, messages, metrics, permissions, state_machine
-from functions.common.metrics import METRICS
+from docs.metric_table import METRICS
 from functions.constants import INACTIVE_RECOMMENDERS
 from functions.contract import Outcome
 from functions.report import model

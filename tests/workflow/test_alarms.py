@@ -15,7 +15,7 @@ from components.alarms import ALARMS, FUNCTION_ERRORS_PATTERN, Alarm, build_alar
 from components.dashboard import LOG_QUERIES, build_dashboard_body
 from components.rules.arns import Environment
 from components.state_machine.asl import KILLED_ERRORS
-from functions.common.metrics import METRICS
+from docs.metric_table import METRICS
 from functions.constants import INACTIVE_RECOMMENDERS, METRICS_NAMESPACE
 from functions.contract import Outcome
 from tests.workflow.alarm_rules import Metrics, is_in_alarm, key, matches
