@@ -37,10 +37,7 @@ from ..s3.exports import (
     S3Listing,
     S3Object,
 )
-from .lists import (
-    PAGE_SIZE,
-    read_list,
-)
+from .lists import read_list
 from .statuses import (
     is_active,
     is_running,
@@ -113,18 +110,13 @@ def _list_job_summaries(
     client: PersonalizeClient, recipe: str, version_arn: str | None
 ) -> dict[str, Any]:
     """List the segment jobs or the inference jobs, newest first, as ARN -> summary."""
-    paginator: Any = client.get_paginator("list_batch_inference_jobs")
-    list_key = "batchInferenceJobs"
-    arn_key = "batchInferenceJobArn"
+    request = {"solutionVersionArn": version_arn} if version_arn else {}
     if has_segment_jobs(recipe):
-        paginator = client.get_paginator("list_batch_segment_jobs")
-        list_key = "batchSegmentJobs"
         arn_key = "batchSegmentJobArn"
-
-    request: Any = {"PaginationConfig": PAGE_SIZE}
-    if version_arn:
-        request["solutionVersionArn"] = version_arn
-    summaries = read_list(paginator.paginate(**request), lambda page: page[list_key])
+        summaries = read_list(client, "list_batch_segment_jobs", "batchSegmentJobs", **request)
+    else:
+        arn_key = "batchInferenceJobArn"
+        summaries = read_list(client, "list_batch_inference_jobs", "batchInferenceJobs", **request)
 
     summaries.sort(key=lambda summary: summary["creationDateTime"], reverse=True)
     return {summary[arn_key]: summary for summary in summaries}

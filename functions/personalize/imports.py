@@ -15,10 +15,7 @@ from ..common import clock
 from ..common.errors import RequestRefused
 from ..common.formatting import resource_name
 from ..rules.imports import Import
-from .lists import (
-    PAGE_SIZE,
-    read_list,
-)
+from .lists import read_list
 from .statuses import (
     is_active,
     is_running,
@@ -68,10 +65,9 @@ def list_import_jobs(
     client: PersonalizeClient, dataset_arn: str
 ) -> list[DatasetImportJobSummaryTypeDef]:
     """List the import jobs of a dataset. The list may be 90 seconds old."""
-    pages = client.get_paginator("list_dataset_import_jobs").paginate(
-        datasetArn=dataset_arn, PaginationConfig=PAGE_SIZE
+    return read_list(
+        client, "list_dataset_import_jobs", "datasetImportJobs", datasetArn=dataset_arn
     )
-    return read_list(pages, lambda page: page["datasetImportJobs"])
 
 
 def build_import_job_arn(dataset_arn: str, job_name: str) -> str:
@@ -148,11 +144,7 @@ class ImportReader:
         Within a dataset, the import that ended last comes first. `trained_at` is when an earlier
         training started, if its data matter instead of the present data.
         """
-        pages = self._client.get_paginator("list_datasets").paginate(
-            datasetGroupArn=group_arn, PaginationConfig=PAGE_SIZE
-        )
-        datasets = read_list(pages, lambda page: page["datasets"])
-
+        datasets = read_list(self._client, "list_datasets", "datasets", datasetGroupArn=group_arn)
         return [
             job
             for dataset in datasets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..common import clock
 from ..common.errors import ServiceUnavailable
@@ -15,36 +15,39 @@ from .statuses import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from mypy_boto3_personalize import PersonalizeClient
-    from mypy_boto3_personalize.type_defs import PaginatorConfigTypeDef, RecommenderSummaryTypeDef
+    from mypy_boto3_personalize.type_defs import RecommenderSummaryTypeDef
 
     from ..contract import Settings
 
-Item = TypeVar("Item")
-Page = TypeVar("Page")
-
-PAGE_SIZE: PaginatorConfigTypeDef = {"PageSize": 100}
-"""The paginator configuration for the largest pages that Personalize allows."""
+MAX_PAGE_ITEMS = 100
+"""The most items of a page that Personalize allows."""
 MAX_READING_TIME = timedelta(seconds=30)
 """How long we read the pages of a list. Import jobs and solution versions can't be deleted, so
 their lists grow with every run."""
 
 
-def read_list(pages: Iterable[Page], get_items: Callable[[Page], Sequence[Item]]) -> list[Item]:
-    """Collect the items from all pages of a list.
+def read_list(
+    personalize: Any,  # noqa: ANN401 - its type doesn't know which operation has which list
+    operation: str,
+    list_key: str,
+    **request: str,
+) -> list[Any]:
+    """Read all pages of a list. For `list_datasets`, for example, `list_key` is `datasets`.
 
     Raises:
         ServiceUnavailable: the last page didn't arrive within MAX_READING_TIME.
     """
     deadline = clock.now() + MAX_READING_TIME
-    items: list[Item] = []
+    pages = personalize.get_paginator(operation).paginate(
+        **request, PaginationConfig={"PageSize": MAX_PAGE_ITEMS}
+    )
 
+    items = []
     for page in pages:
         if clock.now() > deadline:
             raise ServiceUnavailable("a list of Personalize is too slow")
-        items.extend(get_items(page))
+        items += page[list_key]
     return items
 
 
@@ -55,8 +58,7 @@ def derive_group_arn(dataset_arn: str) -> str:
 
 def list_active_event_tracker_arns(client: PersonalizeClient, group_arn: str) -> list[str]:
     """List the ARNs of a dataset group's ACTIVE event trackers."""
-    pages = client.get_paginator("list_event_trackers").paginate(datasetGroupArn=group_arn)
-    trackers = read_list(pages, lambda page: page["eventTrackers"])
+    trackers = read_list(client, "list_event_trackers", "eventTrackers", datasetGroupArn=group_arn)
     return [tracker["eventTrackerArn"] for tracker in trackers if is_active(tracker["status"])]
 
 

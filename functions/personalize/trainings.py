@@ -23,10 +23,7 @@ from ..rules.versions import (
     SolutionVersion,
 )
 from .approvals import find_approval_status
-from .lists import (
-    PAGE_SIZE,
-    read_list,
-)
+from .lists import read_list
 from .statuses import (
     ACTIVE,
     is_active,
@@ -75,11 +72,9 @@ def list_versions(
     client: PersonalizeClient, solution_arn: str
 ) -> list[SolutionVersionSummaryTypeDef]:
     """List the versions of a solution, newest first. The list may be 90 seconds old."""
-    pages = client.get_paginator("list_solution_versions").paginate(
-        solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
+    summaries = read_list(
+        client, "list_solution_versions", "solutionVersions", solutionArn=solution_arn
     )
-    summaries = read_list(pages, lambda page: page["solutionVersions"])
-
     return sorted(summaries, key=lambda summary: summary["creationDateTime"], reverse=True)
 
 

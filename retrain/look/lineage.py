@@ -6,7 +6,6 @@ Everything is read from Personalize, so a version can be traced even after its s
 from __future__ import annotations
 
 import re
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from functions.common.formatting import (
@@ -20,7 +19,7 @@ from functions.common.formatting import (
 from functions.personalize.approvals import parse_approval
 from functions.personalize.campaigns import read_campaign_state
 from functions.personalize.imports import ImportReader
-from functions.personalize.lists import PAGE_SIZE, read_list
+from functions.personalize.lists import read_list
 from functions.personalize.statuses import is_active
 from functions.personalize.tags import RUN_TAG, read_tags
 from functions.personalize.trainings import describe_version, read_metrics
@@ -141,11 +140,7 @@ def _read_campaigns(
     client: PersonalizeClient, version_arn: str, solution_arn: str
 ) -> Iterator[Document]:
     """Yield the campaigns of the solution, and how each is related to the version."""
-    pages = client.get_paginator("list_campaigns").paginate(
-        solutionArn=solution_arn, PaginationConfig=PAGE_SIZE
-    )
-
-    for summary in read_list(pages, itemgetter("campaigns")):
+    for summary in read_list(client, "list_campaigns", "campaigns", solutionArn=solution_arn):
         campaign_arn = summary["campaignArn"]
         campaign = read_campaign_state(client, campaign_arn, solution_arn)
         relations = [*_describe_relations(campaign, version_arn)]

@@ -14,7 +14,7 @@ from functions.personalize.batch_jobs import (
     resolve_batch_jobs,
     warn_of_failed_lines,
 )
-from functions.personalize.lists import PAGE_SIZE
+from functions.personalize.lists import MAX_PAGE_ITEMS
 from functions.personalize.tags import BATCH_TAG, CLOCK_TOLERANCE, RUN_TAG
 from functions.rules.batch_jobs import HASHED_SETTINGS, BatchJob
 from functions.s3 import exports
@@ -101,7 +101,7 @@ def test_the_jobs_of_an_output_are_listed_back_to_the_last_one_that_succeeded(pe
         }
         for hours, (name, version, status) in enumerate(jobs)
     ]
-    request = {"maxResults": PAGE_SIZE["PageSize"], "solutionVersionArn": VERSION}
+    request = {"maxResults": MAX_PAGE_ITEMS, "solutionVersionArn": VERSION}
     personalize.expect("list_batch_inference_jobs", {"batchInferenceJobs": shown}, **request)
     expected = [("p-run-5-slot", True, False), ("p-run-3-slot", False, False)]
     expected += [("q-run-2-slot", False, True)]

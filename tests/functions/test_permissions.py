@@ -157,7 +157,12 @@ def actions(step):
         for part in ast.walk(node):
             if isinstance(part, ast.Attribute):
                 used.add(methods().get((services.get(ast.unparse(part.value)), part.attr)))
-            if isinstance(part, ast.Call) and ast.unparse(part.func).endswith(".get_paginator"):
+            if not isinstance(part, ast.Call):
+                continue
+            if ast.unparse(part.func) == "read_list":
+                client, operation, *_ = part.args
+                used.add(methods()[services[ast.unparse(client)], operation.value])
+            elif ast.unparse(part.func).endswith("client.get_paginator"):
                 service = services[ast.unparse(part.func.value)]
                 used.add(methods()[service, part.args[0].value])
 

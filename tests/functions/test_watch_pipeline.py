@@ -284,7 +284,7 @@ def test_an_unchanged_export_of_interactions_means_that_no_data_arrive_without_e
     expect_imports(personalize, DATASET, {90: "ACTIVE"})
     if trackers is not None:
         found = [{"eventTrackerArn": "tracker", "status": status} for status in trackers]
-        request = {"datasetGroupArn": GROUP}
+        request = {"datasetGroupArn": GROUP, "maxResults": 100}
         personalize.expect("list_event_trackers", {"eventTrackers": found}, **request)
     if age == 2:
         expect_tags(personalize, DATASET, checked=iso(2))
