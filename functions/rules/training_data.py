@@ -37,15 +37,6 @@ class UntrustedImport(NamedTuple):
     """True if the dataset's configured importMode is FULL."""
 
 
-class ImportsAtStart(NamedTuple):
-    """The imports of a dataset group when a training started, with what is known of them now."""
-
-    ended: list[Import]
-    """The imports that had succeeded by then."""
-    running: list[Import]
-    """The imports that were running then. Nobody knows whether the training saw their rows."""
-
-
 def compute_digest(imports: Iterable[Import], config_hash: str) -> str:
     """Compute the digest of a training on these imports with this configuration."""
     arns = sorted(job.arn for job in list_effective_imports(imports))
@@ -116,13 +107,22 @@ def _needs_full_import(untrusted: UntrustedImport) -> bool:
     return not untrusted.is_dataset_full and (job.is_full or job.is_tainted)
 
 
-def list_imports_at_start(imports: Iterable[Import], started_at: datetime) -> ImportsAtStart:
-    """Split the imports that began before a training into those that had ended and the others."""
-    began_before = [job for job in imports if job.created_at <= started_at]
-    return ImportsAtStart(
-        ended=[job for job in began_before if job.is_active and job.ended_at <= started_at],
-        running=[job for job in began_before if job.is_running or job.ended_at > started_at],
-    )
+def list_imports_at_start(imports: Iterable[Import], started_at: datetime) -> list[Import]:
+    """List the imports that had succeeded when a training started."""
+    return [job for job in imports if job.is_active and job.ended_at <= started_at]
+
+
+def list_imports_during_start(imports: Iterable[Import], started_at: datetime) -> list[Import]:
+    """List the imports that were running when a training started, except those that failed.
+
+    An import that is still running may succeed, so it counts as if it had.
+    """
+    return [
+        job._replace(is_running=False, is_active=True)
+        for job in imports
+        if job.is_running or (job.is_active and job.ended_at > started_at)
+        if job.created_at <= started_at
+    ]
 
 
 def infer_digest(
@@ -132,8 +132,8 @@ def infer_digest(
 
     Without `config_hash`, only the first part of the digest can be compared.
     """
-    at_start = list_imports_at_start(imports, version.created_at)
-    return version._replace(digest=compute_digest(at_start.ended, config_hash))
+    imports_at_start = list_imports_at_start(imports, version.created_at)
+    return version._replace(digest=compute_digest(imports_at_start, config_hash))
 
 
 def judge_training_data(
@@ -144,20 +144,14 @@ def judge_training_data(
     `imports` are those of the dataset group, as they are now. So if a run confirms an import later,
     the version becomes acceptable.
     """
-    at_start = list_imports_at_start(imports, version.created_at)
-    # An import that is still running may succeed.
-    perhaps_used = [
-        job._replace(is_running=False, is_active=True)
-        for job in at_start.running
-        if job.is_running or job.is_active
-    ]
+    used = list_imports_at_start(imports, version.created_at)
+    perhaps_used = list_imports_during_start(imports, version.created_at)
 
     # Nobody knows whether the training saw a running import's rows, so the data must be trusted
     # without them and with them. A running FULL import may have replaced foreign rows too late.
-    untrusted = find_untrusted_import(at_start.ended, is_full_by_dataset_arn)
+    untrusted = find_untrusted_import(used, is_full_by_dataset_arn)
     if untrusted is None:
-        all_imports = [*at_start.ended, *perhaps_used]
-        untrusted = find_untrusted_import(all_imports, is_full_by_dataset_arn)
+        untrusted = find_untrusted_import([*used, *perhaps_used], is_full_by_dataset_arn)
 
     return version._replace(
         untrusted_data=_explain_untrusted_data(untrusted) if untrusted else None,

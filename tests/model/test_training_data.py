@@ -9,6 +9,7 @@ from functions.rules.training_data import (
     infer_digest,
     judge_training_data,
     list_imports_at_start,
+    list_imports_during_start,
 )
 from functions.rules.versions import NO_VERSION
 from tests.model.import_jobs import HOUR, MINUTE, NOW, job
@@ -34,8 +35,10 @@ def judged(*imports, is_full=True):
 
 def test_imports_count_as_they_were_when_the_training_started():
     failed = job(6, is_active=False)
-    at_start = list_imports_at_start([EARLIER, failed, DURING, LATER], STARTED_AT)
-    assert at_start == ([EARLIER], [DURING])
+    failed_later = DURING._replace(is_active=False)
+    imports = [EARLIER, failed, failed_later, DURING, LATER]
+    assert list_imports_at_start(imports, STARTED_AT) == [EARLIER]
+    assert list_imports_during_start(imports, STARTED_AT) == [DURING]
 
 
 def test_the_digest_is_that_of_the_imports_which_had_ended():
