@@ -11,8 +11,6 @@ import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from botocore.exceptions import ClientError
-
 from ..common import (
     aws,
     clock,
@@ -44,7 +42,6 @@ from .executions import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mypy_boto3_scheduler.type_defs import GetScheduleOutputTypeDef
     from mypy_boto3_stepfunctions import SFNClient
 
     from ..contract import (
@@ -67,9 +64,6 @@ SCHEDULED_TIME_ROUNDING = timedelta(minutes=2)
 minutes. A run with an even earlier time was due before the change, but started late."""
 
 MIN_PAUSE = timedelta(seconds=1)
-UNREADABLE_SCHEDULE_CODES = ("ResourceNotFoundException", "AccessDeniedException")
-"""The error codes for a schedule that doesn't exist, and for another pipeline's schedule, which the
-function's role may not read."""
 
 
 class Pause(NamedTuple):
@@ -213,16 +207,14 @@ def explain_start_by_schedule_change(run: Run) -> Message | None:
 
     Unlike a cron schedule, a rate schedule fires as soon as it's created, and perhaps when it's
     changed. But nobody expects `pulumi up` to start a training, which costs money.
-
-    Raises:
-        RunRefused: the input names a schedule that doesn't exist or belongs to another pipeline.
     """
     scheduled_at = parse_scheduled_time(run["request"])
     schedule_arn = run["request"].get("scheduleArn")
     if scheduled_at is None or not schedule_arn:
         return None
 
-    schedule = _read_schedule(schedule_arn)
+    _, group, name = schedule_arn.split("/")
+    schedule = aws.scheduler().get_schedule(GroupName=group, Name=name)
     if not schedule["ScheduleExpression"].startswith("rate("):
         return None
 
@@ -239,21 +231,3 @@ def explain_start_by_schedule_change(run: Run) -> Message | None:
         ),
         command="retrain start",
     )
-
-
-def _read_schedule(arn: str) -> GetScheduleOutputTypeDef:
-    """Read a schedule of this pipeline.
-
-    Raises:
-        RunRefused: the schedule doesn't exist or belongs to another pipeline.
-    """
-    _, group, name = arn.split("/")
-
-    try:
-        return aws.scheduler().get_schedule(GroupName=group, Name=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in UNREADABLE_SCHEDULE_CODES:
-            raise
-
-        message = f"scheduleArn: {arn} is not a schedule of this pipeline; leave it out"
-        raise RunRefused([message]) from error

@@ -380,17 +380,6 @@ def test_an_event_of_a_rate_right_after_a_deployment_is_skipped(scheduler, after
     )
 
 
-@pytest.mark.parametrize("error", ["ResourceNotFoundException", "AccessDeniedException"])
-def test_an_input_with_the_schedule_of_another_pipeline_is_refused(scheduler, error):
-    scheduler.expect_error("get_schedule", error, GroupName="group", Name="weekly")
-    with pytest.raises(RunRefused) as caught:
-        explain_start_by_schedule_change(run(SCHEDULED))
-
-    assert all_printed(caught.value.problems) == [
-        f"scheduleArn: {SCHEDULE} is not a schedule of this pipeline; leave it out"
-    ]
-
-
 @pytest.mark.parametrize(
     "changes",
     [
