@@ -186,11 +186,12 @@ class ImportReader:
         tag = read_tags(self._client, dataset_arn).get(TAINTED_BY_TAG, "")
         tainted_name, _, _ = tag.partition(" ")
 
-        result = [*imports]
-        for index, job in enumerate(imports):
-            if resource_name(job.arn) == tainted_name:
-                result[index] = job._replace(is_tainted=True, is_confirmed=False)
-        return result
+        return [
+            job._replace(is_tainted=True, is_confirmed=False)
+            if resource_name(job.arn) == tainted_name
+            else job
+            for job in imports
+        ]
 
     def _add_needed_tags(
         self,

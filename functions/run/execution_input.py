@@ -66,8 +66,7 @@ def find_input_problems(settings: Settings, execution: StartedExecution) -> list
         *_check_resources(settings, request),
         *_check_days(request, execution),
         *_check_export_date(settings, request),
-        *_check_unused_keys(request),
-        *_check_solutions_exist(settings, request),
+        *_check_unused_keys(settings, request),
     ]
 
 
@@ -180,27 +179,22 @@ def _parse_day(text: object) -> date | None:
         return None
 
 
-def _check_unused_keys(request: RunRequest) -> Iterator[InputProblem]:
-    """Yield a problem for each key that only affects imports, if the run skips them."""
-    if not request.get("skipImport"):
-        return
+def _check_unused_keys(settings: Settings, request: RunRequest) -> Iterator[InputProblem]:
+    """Yield a problem for each key that has no effect, because nothing is imported or trained."""
+    if request.get("skipImport"):
+        for key in ("day", "datasets", "exportDate"):
+            if key in request:
+                text = "has no effect, because the run imports nothing; leave it out"
+                yield InputProblem(key, text)
 
-    for key in ("day", "datasets", "exportDate"):
-        if key in request:
-            yield InputProblem(key, "has no effect, because the run imports nothing; leave it out")
-
-
-def _check_solutions_exist(settings: Settings, request: RunRequest) -> Iterator[InputProblem]:
-    """Yield a problem for each key that needs a solution, if the stack only imports."""
-    if settings["solutions"]:
-        return
-
-    for key in ("skipImport", "solutions"):
-        if request.get(key):
-            text = (
-                "has no effect, because this stack only imports: it has no solutions; leave it out"
-            )
-            yield InputProblem(key, text)
+    if not settings["solutions"]:
+        for key in ("skipImport", "solutions"):
+            if request.get(key):
+                text = (
+                    "has no effect, because this stack only imports: it has no solutions; leave it "
+                    "out"
+                )
+                yield InputProblem(key, text)
 
 
 def _build_unknown_problem(key: str, value: object, known_values: Sequence[str]) -> InputProblem:
