@@ -31,9 +31,6 @@ ALLOWED_VALUES: Mapping[str, Sequence[object]] = {
 }
 """Key of the input -> the values that it may have."""
 DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-SCHEDULE_ARN_PATTERN = re.compile(
-    r"(?a)arn:[a-z-]+:scheduler:[a-z0-9-]+:\d{12}:schedule(/[\w.-]{1,64}){2}"
-)
 MAX_ZONE_OFFSET = timedelta(days=1)
 """How far `day` may be ahead of UTC. Some time zones are 14 hours ahead."""
 MAX_SHOWN_BYTES = 200
@@ -62,7 +59,7 @@ def find_input_problems(settings: Settings, execution: StartedExecution) -> list
     return [
         *_check_keys(request),
         *_check_values(request),
-        *_check_schedule(request),
+        *_check_scheduled_time(request),
         *_check_resources(settings, request),
         *_check_days(request, execution),
         *_check_export_date(settings, request),
@@ -91,18 +88,13 @@ def _check_values(request: RunRequest) -> Iterator[InputProblem]:
             yield _build_invalid_problem(key, value, reason)
 
 
-def _check_schedule(request: RunRequest) -> Iterator[InputProblem]:
-    """Yield a problem for an invalid scheduled time, and for an invalid ARN of a schedule."""
+def _check_scheduled_time(request: RunRequest) -> Iterator[InputProblem]:
+    """Yield a problem for an invalid scheduled time."""
     scheduled_time = request.get("scheduledTime")
     is_required = request.get("trigger") == "schedule"
     if (scheduled_time or is_required) and parse_scheduled_time(request) is None:
         reason = 'is not a time with a zone, for example "2026-11-29T03:00:00Z"'
         yield _build_invalid_problem("scheduledTime", scheduled_time, reason)
-
-    schedule_arn: object = request.get("scheduleArn")
-    if schedule_arn is not None and not SCHEDULE_ARN_PATTERN.fullmatch(str(schedule_arn)):
-        reason = "is not the ARN of a schedule; leave it out"
-        yield _build_invalid_problem("scheduleArn", schedule_arn, reason)
 
 
 def _check_resources(settings: Settings, request: RunRequest) -> Iterator[InputProblem]:
