@@ -7,6 +7,7 @@ What must outlive the run is the *record* in the campaign's tags. What only the 
 needs is the *progress*, which is part of the handler's output.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any, cast
@@ -342,16 +343,13 @@ def send_probe_request(campaign_arn: str, probe: ProbeSettings) -> Response:
         failure = truncate_middle(str(error), MAX_PROBE_ERROR_BYTES)
         return Response(failure=failure, is_error=True)
 
-    if not isinstance(results, list):
-        return Response(failure="the response has no list of results")
-
     min_results = probe["minResults"]
     if len(results) < min_results:
         return Response(failure=f"{len(results)} results, fewer than minResults {min_results}")
     return Response()
 
 
-def _request_results(campaign_arn: str, probe: ProbeSettings) -> object:
+def _request_results(campaign_arn: str, probe: ProbeSettings) -> Sequence[object]:
     """Request a ranking if the probe has items to rank, otherwise recommendations."""
     client = personalize_runtime_client()
     request: dict[str, Any] = {
@@ -360,8 +358,8 @@ def _request_results(campaign_arn: str, probe: ProbeSettings) -> object:
     request["campaignArn"] = campaign_arn
 
     if "inputList" in request:
-        return client.get_personalized_ranking(**request).get("personalizedRanking")
+        return client.get_personalized_ranking(**request).get("personalizedRanking", [])
 
     # The default is 25, but minResults may be higher.
     request["numResults"] = probe["minResults"]
-    return client.get_recommendations(**request).get("itemList")
+    return client.get_recommendations(**request).get("itemList", [])

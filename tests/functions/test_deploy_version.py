@@ -302,7 +302,7 @@ def test_a_probe_requests_what_its_campaign_answers(recipe, probe, operation, op
     "fault, failure, is_error",
     [
         (None, " results, fewer than minResults 500", False),
-        ("no-item-list", "the response has no list of results", False),
+        ("no-item-list", "0 results, fewer than minResults 500", False),
         ("server-error", "InternalServerError", True),
     ],
 )
