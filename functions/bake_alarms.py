@@ -7,11 +7,7 @@ from .common.errors import AWS_ERRORS
 from .common.formatting import resource_name
 from .common.truncation import truncate_middle
 from .constants import BAKE_ALARM_NAMES
-from .contract import (
-    CampaignSettings,
-    Settings,
-    pipeline_name,
-)
+from .contract import CampaignSettings, Settings, pipeline_name
 from .rules.campaigns import Alarm
 
 CloudWatchClient: TypeAlias = Any

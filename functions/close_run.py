@@ -5,14 +5,8 @@ from typing import TypedDict
 
 from .common.aws import stepfunctions
 from .contract import NotificationSettings
-from .report.send import (
-    ReportedRun,
-    report_run,
-)
-from .run.executions import (
-    find_unreported_error,
-    read_first_state_output,
-)
+from .report.send import ReportedRun, report_run
+from .run.executions import find_unreported_error, read_first_state_output
 
 
 class EndedExecution(TypedDict):

@@ -15,30 +15,17 @@ from typing import Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .bake_alarms import read_alarms
-from .common import (
-    clock,
-    metrics,
-)
+from .common import clock, metrics
 from .common.aws import (
     cloudwatch,
     personalize_read_client,
     personalize_runtime_client,
     personalize_write_client,
 )
-from .common.errors import (
-    AWS_ERRORS,
-    RequestRefused,
-    Throttled,
-)
+from .common.errors import AWS_ERRORS, RequestRefused, Throttled
 from .common.formatting import resource_name
-from .common.log import (
-    log_status,
-    logger,
-)
-from .common.truncation import (
-    truncate_middle,
-    truncate_output,
-)
+from .common.log import log_status, logger
+from .common.truncation import truncate_middle, truncate_output
 from .contract import (
     DeploymentStatus,
     DeployVersionInput,
@@ -58,21 +45,9 @@ from .personalize.campaigns import (
     parse_record,
 )
 from .personalize.imports import ImportReader
-from .personalize.tags import (
-    read_tags,
-    write_tags,
-)
-from .personalize.trainings import (
-    find_version,
-    read_version,
-)
-from .reconcile import (
-    REFUSAL_CODES,
-    InvocationResult,
-    deserialize,
-    reconcile,
-    serialize,
-)
+from .personalize.tags import read_tags, write_tags
+from .personalize.trainings import find_version, read_version
+from .reconcile import REFUSAL_CODES, InvocationResult, deserialize, reconcile, serialize
 from .rules.campaigns import (
     CampaignState,
     Deploy,
@@ -83,20 +58,9 @@ from .rules.campaigns import (
     SaveRecord,
     Trial,
 )
-from .rules.deployments import (
-    decide,
-    pause_after_error,
-)
-from .rules.probing import (
-    Probe,
-    Response,
-)
-from .rules.steps import (
-    Action,
-    Step,
-    fail,
-    update_progress,
-)
+from .rules.deployments import decide, pause_after_error
+from .rules.probing import Probe, Response
+from .rules.steps import Action, Step, fail, update_progress
 from .run.deployment_spec import build_deployment_spec
 
 STATUS_KEYS = {

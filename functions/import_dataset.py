@@ -7,11 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from .common import (
-    aws,
-    clock,
-    metrics,
-)
+from .common import aws, clock, metrics
 from .common.log import log_status
 from .common.truncation import truncate_output
 from .constants import NEWEST_EVENT_AGE_HOURS
@@ -29,20 +25,10 @@ from .personalize.imports import (
     taint_dataset,
     taint_import,
 )
-from .personalize.tags import (
-    EXPORT_BYTES_TAG,
-    FINGERPRINT_TAG,
-    RUN_TAG,
-    build_api_tags,
-)
+from .personalize.tags import EXPORT_BYTES_TAG, FINGERPRINT_TAG, RUN_TAG, build_api_tags
 from .planning.export_content import build_content_tags
 from .planning.plan_run import find_export_problems
-from .reconcile import (
-    InvocationResult,
-    reconcile,
-    restore_progress,
-    track_create_request,
-)
+from .reconcile import InvocationResult, reconcile, restore_progress, track_create_request
 from .rules import imports
 from .rules.imports import (
     ConfirmImport,
@@ -56,13 +42,8 @@ from .rules.imports import (
     TaintImport,
     ValidateExport,
 )
-from .rules.steps import (
-    Action,
-)
-from .run.execution_data import (
-    build_job_name,
-    get_run_start,
-)
+from .rules.steps import Action
+from .run.execution_data import build_job_name, get_run_start
 from .s3 import exports
 
 

@@ -7,35 +7,16 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from .common.aws import (
-    personalize_read_client,
-    personalize_write_client,
-    stepfunctions,
-)
-from .common.errors import (
-    AWS_ERRORS,
-    RunRefused,
-)
+from .common.aws import personalize_read_client, personalize_write_client, stepfunctions
+from .common.errors import AWS_ERRORS, RunRefused
 from .common.formatting import format_count
 from .common.log import log
 from .common.messages import Message
 from .common.truncation import truncate_output
 from .personalize.campaigns import parse_record
-from .personalize.imports import (
-    confirm_import,
-    taint_dataset,
-)
-from .personalize.tags import (
-    CHECKED_TAG,
-    read_tags,
-    write_tags,
-)
-from .planning.plan_run import (
-    RunView,
-    plan_run,
-    plan_without_jobs,
-    read_view,
-)
+from .personalize.imports import confirm_import, taint_dataset
+from .personalize.tags import CHECKED_TAG, read_tags, write_tags
+from .planning.plan_run import RunView, plan_run, plan_without_jobs, read_view
 from .planning.snapshot import read_existing
 from .report.model import keep_worst_results
 from .run.admission import (
@@ -43,10 +24,7 @@ from .run.admission import (
     pause_for_deletion,
     pause_for_older_runs,
 )
-from .run.execution_data import (
-    identify_run,
-    list_trial_results,
-)
+from .run.execution_data import identify_run, list_trial_results
 from .run.execution_input import find_input_problems
 
 if TYPE_CHECKING:

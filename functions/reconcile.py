@@ -17,11 +17,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, get_args, get_ty
 from botocore.exceptions import ClientError
 
 from .common import clock
-from .common.errors import (
-    RequestRefused,
-    ServiceUnavailable,
-    Throttled,
-)
+from .common.errors import RequestRefused, ServiceUnavailable, Throttled
 from .common.messages import as_message
 from .contract import JobStatus
 from .rules.batch_jobs import BatchJob

@@ -9,18 +9,11 @@ from functools import cache, partial
 
 from botocore.exceptions import BotoCoreError
 
-from .common import (
-    aws,
-    clock,
-)
+from .common import aws, clock
 from .common.errors import AWS_ERRORS
 from .common.log import log_status
 from .common.truncation import truncate_output
-from .contract import (
-    BatchJobStatus,
-    RunBatchJobInput,
-    find_solution_settings,
-)
+from .contract import BatchJobStatus, RunBatchJobInput, find_solution_settings
 from .personalize.batch_jobs import (
     clear_hashes_if_results_are_missing,
     create_batch_job,
@@ -32,21 +25,9 @@ from .personalize.batch_jobs import (
 from .personalize.campaigns import read_campaign_state
 from .personalize.imports import ImportReader
 from .personalize.lists import list_deletions
-from .personalize.tags import (
-    BATCH_TAG,
-    RUN_TAG,
-    build_api_tags,
-)
-from .personalize.trainings import (
-    describe_version,
-    read_version,
-)
-from .reconcile import (
-    InvocationResult,
-    reconcile,
-    restore_progress,
-    track_create_request,
-)
+from .personalize.tags import BATCH_TAG, RUN_TAG, build_api_tags
+from .personalize.trainings import describe_version, read_version
+from .reconcile import InvocationResult, reconcile, restore_progress, track_create_request
 from .rules.batch_jobs import (
     BatchJob,
     BatchProgress,
@@ -57,13 +38,8 @@ from .rules.batch_jobs import (
     decide,
     find_running_or_own_job,
 )
-from .rules.steps import (
-    Action,
-)
-from .run.execution_data import (
-    build_job_name,
-    choose_export_day,
-)
+from .rules.steps import Action
+from .run.execution_data import build_job_name, choose_export_day
 from .s3 import exports
 from .s3.exports import S3Listing
 

@@ -13,14 +13,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
 from .common import clock
-from .common.aws import (
-    s3,
-    stepfunctions,
-)
-from .common.errors import (
-    ServiceUnavailable,
-    Throttled,
-)
+from .common.aws import s3, stepfunctions
+from .common.errors import ServiceUnavailable, Throttled
 from .common.hashes import compute_short_hash
 from .common.log import log
 from .constants import DATE_PLACEHOLDER

@@ -6,44 +6,18 @@ actions.
 
 from datetime import datetime
 
-from .common import (
-    aws,
-    clock,
-    metrics,
-)
+from .common import aws, clock, metrics
 from .common.formatting import resource_name
 from .common.log import log_status
 from .common.truncation import truncate_output
-from .constants import (
-    DATE_PLACEHOLDER,
-    TRAINING_HOURS,
-)
-from .contract import (
-    TrainingStatus,
-    TrainSolutionInput,
-    find_solution_settings,
-    pipeline_name,
-)
+from .constants import DATE_PLACEHOLDER, TRAINING_HOURS
+from .contract import TrainingStatus, TrainSolutionInput, find_solution_settings, pipeline_name
 from .personalize.imports import ImportReader
 from .personalize.lists import list_deletions
-from .personalize.tags import (
-    DIGEST_TAG,
-    RUN_TAG,
-    build_api_tags,
-)
-from .personalize.trainings import (
-    SolutionReader,
-    stop_training,
-)
-from .reconcile import (
-    InvocationResult,
-    reconcile,
-    restore_progress,
-    track_create_request,
-)
-from .rules.steps import (
-    Action,
-)
+from .personalize.tags import DIGEST_TAG, RUN_TAG, build_api_tags
+from .personalize.trainings import SolutionReader, stop_training
+from .reconcile import InvocationResult, reconcile, restore_progress, track_create_request
+from .rules.steps import Action
 from .rules.trainings import (
     SolutionState,
     StartTraining,

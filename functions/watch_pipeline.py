@@ -11,64 +11,27 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from .common import (
-    clock,
-    metrics,
-)
-from .common.aws import (
-    personalize_read_client,
-    personalize_write_client,
-    stepfunctions,
-)
+from .common import clock, metrics
+from .common.aws import personalize_read_client, personalize_write_client, stepfunctions
 from .common.errors import AWS_ERRORS
 from .common.formatting import resource_name
-from .common.log import (
-    log,
-    logger,
-)
+from .common.log import log, logger
 from .constants import EVENT_DATASETS
-from .personalize.campaigns import (
-    describe_campaign,
-    find_served_version_arn,
-    parse_record,
-)
+from .personalize.campaigns import describe_campaign, find_served_version_arn, parse_record
 from .personalize.imports import list_import_jobs
-from .personalize.lists import (
-    derive_group_arn,
-    list_active_event_tracker_arns,
-    list_recommenders,
-)
-from .personalize.statuses import (
-    is_active,
-    is_running,
-    is_stopping,
-)
-from .personalize.tags import (
-    CHECKED_TAG,
-    RUN_TAG,
-    parse_past_time,
-    read_tags,
-)
-from .personalize.trainings import (
-    describe_version,
-    list_versions,
-    stop_training,
-)
+from .personalize.lists import derive_group_arn, list_active_event_tracker_arns, list_recommenders
+from .personalize.statuses import is_active, is_running, is_stopping
+from .personalize.tags import CHECKED_TAG, RUN_TAG, parse_past_time, read_tags
+from .personalize.trainings import describe_version, list_versions, stop_training
 from .rules.versions import LONG_AGO
-from .run.executions import (
-    list_latest_executions,
-    read_state_machine,
-)
+from .run.executions import list_latest_executions, read_state_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
 
-    from .contract import (
-        DatasetSettings,
-        Tags,
-    )
+    from .contract import DatasetSettings, Tags
     from .rules.campaigns import Trial
 
 Value = TypeVar("Value")

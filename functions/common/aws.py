@@ -13,10 +13,7 @@ import boto3
 from botocore import exceptions
 from botocore.config import Config
 
-from .errors import (
-    ServiceUnavailable,
-    Throttled,
-)
+from .errors import ServiceUnavailable, Throttled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

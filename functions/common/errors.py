@@ -5,10 +5,7 @@ from collections.abc import Sequence
 
 from botocore.exceptions import ClientError
 
-from .messages import (
-    Reason,
-    as_message,
-)
+from .messages import Reason, as_message
 
 
 class Throttled(Exception):  # noqa: N818 - the word of the API

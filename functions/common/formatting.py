@@ -4,10 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from ..contract import (
-    ExportContent,
-    MetricComparison,
-)
+from ..contract import ExportContent, MetricComparison
 
 SECONDS_PER_MINUTE = 60
 MINUTES_PER_HOUR = 60

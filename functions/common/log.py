@@ -2,10 +2,7 @@
 
 import logging
 
-from ..contract import (
-    JobStatus,
-    Run,
-)
+from ..contract import JobStatus, Run
 
 logger = logging.getLogger("retraining")
 # At level INFO, botocore logs where it found its credentials.

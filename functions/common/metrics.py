@@ -21,10 +21,7 @@ from ..constants import (
     UNDELIVERED_REPORTS,
     UNFINISHED_TRIALS,
 )
-from ..contract import (
-    Settings,
-    pipeline_name,
-)
+from ..contract import Settings, pipeline_name
 from . import clock
 
 COUNTS = frozenset({RUNS, UNDELIVERED_REPORTS, UNFINISHED_TRIALS, INACTIVE_RECOMMENDERS})

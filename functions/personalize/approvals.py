@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
 from .tags import APPROVAL_TAG, parse_past_time
 
 if TYPE_CHECKING:
-    from ..contract import (
-        ApprovalSettings,
-        Tags,
-    )
+    from ..contract import ApprovalSettings, Tags
 
 ApprovalStatus = Literal["REQUESTED", "APPROVED", "REFUSED"]
 

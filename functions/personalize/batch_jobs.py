@@ -18,43 +18,20 @@ from ..common import aws
 from ..common.formatting import resource_name
 from ..common.hashes import compute_short_hash
 from ..constants import DATE_PLACEHOLDER
-from ..contract import (
-    BatchJobSettings,
-    Run,
-    SolutionSettings,
-)
-from ..rules.batch_jobs import (
-    BatchJob,
-    find_last_successful_job,
-)
-from ..rules.recipes import (
-    EXPLORATION_KEYS,
-    has_segment_jobs,
-)
+from ..contract import BatchJobSettings, Run, SolutionSettings, Tags
+from ..rules.batch_jobs import BatchJob, find_last_successful_job
+from ..rules.recipes import EXPLORATION_KEYS, has_segment_jobs
 from ..run.execution_data import choose_export_day
 from ..s3 import exports
-from ..s3.exports import (
-    S3Listing,
-    S3Object,
-)
+from ..s3.exports import S3Listing, S3Object
 from .lists import read_list
-from .statuses import (
-    is_active,
-    is_running,
-)
-from .tags import (
-    BATCH_TAG,
-    CLOCK_TOLERANCE,
-    RUN_TAG,
-    read_tags,
-)
+from .statuses import is_active, is_running
+from .tags import BATCH_TAG, CLOCK_TOLERANCE, RUN_TAG, read_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mypy_boto3_personalize import PersonalizeClient
-
-    from ..contract import Tags
 
 
 class ResolvedBatchJobSettings(BatchJobSettings):

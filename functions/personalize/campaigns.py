@@ -14,22 +14,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from ..rules.campaigns import (
-    CampaignState,
-    CampaignUpdate,
-    DeploymentRecord,
-    DeploymentSpec,
-    Trial,
-)
-from ..rules.deployments import (
-    list_versions_to_compare,
-    list_versions_to_order,
-)
-from ..rules.versions import NO_VERSION
-from .statuses import (
-    is_active,
-    is_running,
-)
+from ..rules.campaigns import CampaignState, CampaignUpdate, DeploymentRecord, DeploymentSpec, Trial
+from ..rules.deployments import list_versions_to_compare, list_versions_to_order
+from ..rules.versions import NO_VERSION, SolutionVersion
+from .statuses import is_active, is_running
 from .tags import (
     BAKE_TAG,
     BLOCKED_VERSION_TAG,
@@ -49,7 +37,6 @@ if TYPE_CHECKING:
     from mypy_boto3_personalize.type_defs import CampaignTypeDef, UpdateCampaignRequestTypeDef
 
     from ..contract import Tags
-    from ..rules.versions import SolutionVersion
 
 LATEST_VERSION_SUFFIX = "/$LATEST"
 """How a campaign's version ARN may end if Personalize deploys each new version to it."""

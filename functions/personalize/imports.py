@@ -16,10 +16,7 @@ from ..common.errors import RequestRefused
 from ..common.formatting import resource_name
 from ..rules.imports import Import
 from .lists import read_list
-from .statuses import (
-    is_active,
-    is_running,
-)
+from .statuses import is_active, is_running
 from .tags import (
     CONFIRMED_TAG,
     CONTENT_TAG,
@@ -44,10 +41,7 @@ if TYPE_CHECKING:
         DatasetTypeDef,
     )
 
-    from ..contract import (
-        DatasetSettings,
-        Tags,
-    )
+    from ..contract import DatasetSettings, Tags
 
     Dataset = DatasetTypeDef | DatasetSummaryTypeDef
     ImportJob = DatasetImportJobTypeDef | DatasetImportJobSummaryTypeDef

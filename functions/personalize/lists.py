@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..common import clock
 from ..common.errors import ServiceUnavailable
 from ..rules.trainings import Deletion
-from .statuses import (
-    COMPLETED,
-    is_active,
-    is_running,
-)
+from .statuses import COMPLETED, is_active, is_running
 
 if TYPE_CHECKING:
     from mypy_boto3_personalize import PersonalizeClient

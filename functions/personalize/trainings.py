@@ -12,30 +12,12 @@ from ..common import clock
 from ..common.hashes import compute_short_hash
 from ..rules.gate import choose_baseline
 from ..rules.training_data import infer_digest, judge_training_data
-from ..rules.trainings import (
-    MONTH,
-    Deletion,
-    SolutionState,
-    find_candidate,
-)
-from ..rules.versions import (
-    NO_VERSION,
-    SolutionVersion,
-)
+from ..rules.trainings import MONTH, Deletion, SolutionState, find_candidate
+from ..rules.versions import NO_VERSION, SolutionVersion
 from .approvals import find_approval_status
 from .lists import read_list
-from .statuses import (
-    ACTIVE,
-    is_active,
-    is_running,
-    is_stopped,
-    is_stopping,
-)
-from .tags import (
-    DIGEST_TAG,
-    RUN_TAG,
-    read_tags,
-)
+from .statuses import ACTIVE, is_active, is_running, is_stopped, is_stopping
+from .tags import DIGEST_TAG, RUN_TAG, read_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,13 +30,7 @@ if TYPE_CHECKING:
         SolutionVersionTypeDef,
     )
 
-    from ..contract import (
-        ApprovalSettings,
-        QualityRule,
-        SolutionSettings,
-        Tags,
-        TrainedBy,
-    )
+    from ..contract import ApprovalSettings, QualityRule, SolutionSettings, Tags, TrainedBy
     from ..rules.imports import Import
     from .imports import ImportReader
 

@@ -10,11 +10,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from ..common.formatting import format_time
-from ..contract import (
-    PlannedImport,
-    Run,
-    Settings,
-)
+from ..contract import PlannedImport, Run, Settings
 from ..rules.imports import (
     DatasetState,
     Import,
@@ -25,19 +21,10 @@ from ..rules.imports import (
 )
 from ..rules.versions import SolutionVersion
 from ..run.execution_data import get_run_start
-from ..s3.exports import (
-    Export,
-    hash_location,
-)
+from ..s3.exports import Export, hash_location
 from .export_content import summarize_content
-from .export_search import (
-    ResolvedDatasetSettings,
-    build_daily_locations,
-)
-from .snapshot import (
-    DataSnapshot,
-    SchemaField,
-)
+from .export_search import ResolvedDatasetSettings, build_daily_locations
+from .snapshot import DataSnapshot, SchemaField
 
 MAX_DURATION_SAMPLES = 5
 """How many earlier jobs are used to estimate a job's duration."""

@@ -10,45 +10,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..personalize.campaigns import (
-    add_versions,
-    build_campaign_state,
-)
+from ..personalize.campaigns import add_versions, build_campaign_state
 from ..rules import batch_jobs
-from ..rules.batch_jobs import (
-    BatchProgress,
-    BatchSpec,
-    BatchState,
-)
-from ..rules.campaigns import DeploymentProgress
-from ..rules.deployments import (
-    decide,
-    needs_report,
-    needs_run,
-)
-from ..rules.trainings import (
-    MONTH,
-    find_candidate,
-    is_deployable,
-)
+from ..rules.batch_jobs import BatchProgress, BatchSpec, BatchState
+from ..rules.campaigns import CampaignState, DeploymentProgress
+from ..rules.deployments import decide, needs_report, needs_run
+from ..rules.trainings import MONTH, find_candidate, is_deployable
 from ..run.deployment_spec import build_deployment_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from ..contract import (
-        Run,
-        Settings,
-        TrainedBy,
-    )
-    from ..rules.campaigns import CampaignState
+    from ..contract import Run, Settings, TrainedBy
     from ..rules.steps import Step
     from ..rules.versions import SolutionVersion
-    from .snapshot import (
-        BatchJobSnapshot,
-        SolutionSnapshot,
-    )
+    from .snapshot import BatchJobSnapshot, SolutionSnapshot
 
 
 class PredictedDeployment(NamedTuple):

@@ -11,26 +11,16 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..common.formatting import (
-    format_list,
-    format_size,
-    format_time,
-)
+from ..common.formatting import format_list, format_size, format_time
 from ..common.hashes import compute_short_hash
 from ..personalize.tags import CONTENT_TAG
-from ..s3.exports import (
-    MAX_FULLY_READ_BYTES,
-    MAX_FULLY_READ_FILES,
-)
+from ..s3.exports import MAX_FULLY_READ_BYTES, MAX_FULLY_READ_FILES
 from .guards import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..contract import (
-        ExportContent,
-        Tags,
-    )
+    from ..contract import ExportContent, Tags
     from .datasets import DatasetView
 
 MAX_STORED_TYPES = 5

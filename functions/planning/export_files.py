@@ -8,15 +8,9 @@ https://docs.aws.amazon.com/personalize/latest/dg/limits.html.
 from collections.abc import Iterator
 from itertools import islice
 
-from ..s3.csv_files import (
-    MAX_SHOWN_CHARACTERS,
-    FileSample,
-)
+from ..s3.csv_files import MAX_SHOWN_CHARACTERS, FileSample
 from .datasets import DatasetView
-from .export_values import (
-    find_first_value_error,
-    find_value_error,
-)
+from .export_values import find_first_value_error, find_value_error
 from .guards import guard
 
 MAX_REPORTED_FILES = 3

@@ -2,10 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..common.messages import (
-    Message,
-    Reason,
-)
+from ..common.messages import Message, Reason
 from ..rules.imports import (
     explain_needed_full_import,
     explain_refusal_to_append,

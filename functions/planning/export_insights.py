@@ -9,16 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..common.formatting import (
-    format_count,
-    format_list,
-)
+from ..common.formatting import format_count, format_list
 from ..rules.recipes import has_segment_jobs
-from .export_content import (
-    collect_event_times,
-    count_event_types,
-    shorten_name,
-)
+from .export_content import collect_event_times, count_event_types, shorten_name
 from .guards import guard
 
 if TYPE_CHECKING:

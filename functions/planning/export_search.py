@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..common import aws
 from ..constants import DATE_PLACEHOLDER
-from ..contract import (
-    DatasetSettings,
-    Run,
-    Settings,
-)
+from ..contract import DatasetSettings, Run, Settings
 from ..rules.imports import (
+    Import,
     find_import_watermark,
     group_imports_by_location,
     list_confirmable_imports,
@@ -28,7 +25,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize.type_defs import DatasetTypeDef
 
-    from ..rules.imports import Import
     from ..s3.exports import Export
 
 MAX_SEARCHED_DAYS = 31

@@ -14,10 +14,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import NamedTuple
 
-from ..s3.csv_files import (
-    MAX_SHOWN_CHARACTERS,
-    FileSample,
-)
+from ..s3.csv_files import MAX_SHOWN_CHARACTERS, FileSample
 from .snapshot import SchemaField
 
 ID_COLUMNS = ("USER_ID", "ITEM_ID", "ACTION_ID")

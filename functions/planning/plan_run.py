@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..common.errors import RunRefused
-from ..common.formatting import (
-    format_list,
-    resource_name,
-)
-from ..common.messages import (
-    Message,
-    Reason,
-    add_subject,
-    as_message,
-)
+from ..common.formatting import format_list, resource_name
+from ..common.messages import Message, Reason, add_subject, as_message
 from . import (
     export_content,
     export_files,
@@ -26,10 +18,7 @@ from . import (
 )
 from .datasets import DatasetView
 from .export_search import resolve_datasets
-from .guards import (
-    Effect,
-    Guard,
-)
+from .guards import Effect, Guard
 from .snapshot import (
     DataSnapshot,
     SolutionSnapshot,
@@ -44,12 +33,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize import PersonalizeClient
 
-    from ..contract import (
-        Plan,
-        Run,
-        Settings,
-        SolutionSettings,
-    )
+    from ..contract import Plan, Run, Settings, SolutionSettings
 
 GUARDS = tuple(
     member

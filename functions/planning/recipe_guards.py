@@ -7,11 +7,7 @@ check nothing.
 from collections.abc import Iterator
 
 from ..common.formatting import format_list
-from ..rules.recipes import (
-    FEATURES,
-    RECIPES,
-    find_recipe,
-)
+from ..rules.recipes import FEATURES, RECIPES, find_recipe
 from .guards import guard
 from .solutions import SolutionView
 

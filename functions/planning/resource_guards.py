@@ -5,15 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..common.formatting import (
-    format_list,
-    resource_name,
-)
-from ..common.messages import (
-    Message,
-    add_subject,
-    join_reasons,
-)
+from ..common.formatting import format_list, resource_name
+from ..common.messages import Message, add_subject, join_reasons
 from ..constants import DATE_PLACEHOLDER
 from ..contract import list_filter_arns
 from ..personalize.batch_jobs import list_obsolete_result_keys
@@ -23,17 +16,9 @@ from ..personalize.campaigns import (
     parse_pin,
     syncs_with_latest_version,
 )
-from ..personalize.statuses import (
-    ACTIVE,
-    is_active,
-    is_deleted,
-)
+from ..personalize.statuses import ACTIVE, is_active, is_deleted
 from ..rules.filters import find_filter_problems
-from ..rules.recipes import (
-    advise_on_automatic_training,
-    find_recipe,
-    has_segment_jobs,
-)
+from ..rules.recipes import advise_on_automatic_training, find_recipe, has_segment_jobs
 from ..rules.trainings import find_later_deletion
 from .guards import guard
 

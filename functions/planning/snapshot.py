@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, NotRequired, TypedDict, TypeVar
 
 from botocore.exceptions import ClientError
 
-from ..common import (
-    aws,
-    clock,
-)
-from ..contract import (
-    Run,
-    Settings,
-    SolutionSettings,
-    list_filter_arns,
-)
+from ..common import aws, clock
+from ..contract import Run, Settings, SolutionSettings, Tags, list_filter_arns
 from ..personalize.batch_jobs import (
     ResolvedBatchJobSettings,
     clear_hashes_if_results_are_missing,
@@ -28,16 +20,10 @@ from ..personalize.batch_jobs import (
 )
 from ..personalize.campaigns import describe_campaign
 from ..personalize.imports import ImportReader
-from ..personalize.lists import (
-    list_active_event_tracker_arns,
-    list_deletions,
-)
+from ..personalize.lists import list_active_event_tracker_arns, list_deletions
 from ..personalize.tags import read_tags
-from ..personalize.trainings import (
-    SolutionReader,
-    read_version,
-)
-from ..rules.trainings import SolutionState
+from ..personalize.trainings import SolutionReader, read_version
+from ..rules.trainings import Deletion, SolutionState
 from ..s3 import exports
 from .export_search import ResolvedDatasetSettings, search_exports
 
@@ -54,16 +40,10 @@ if TYPE_CHECKING:
         SolutionTypeDef,
     )
 
-    from ..contract import Tags
     from ..rules.batch_jobs import BatchJob
     from ..rules.imports import Import
-    from ..rules.trainings import Deletion
     from ..rules.versions import SolutionVersion
-    from ..s3.exports import (
-        BatchInput,
-        Export,
-        S3Listing,
-    )
+    from ..s3.exports import BatchInput, Export, S3Listing
 
 Resource = TypeVar("Resource")
 

@@ -7,10 +7,7 @@ from functools import cached_property
 from typing import cast
 
 from ..common.hashes import compute_short_hash
-from ..common.messages import (
-    Message,
-    get_text,
-)
+from ..common.messages import Message, get_text
 from ..contract import (
     PlannedCampaign,
     PlannedSolution,
@@ -31,20 +28,10 @@ from ..rules.trainings import (
     list_full_versions,
 )
 from ..rules.versions import SolutionVersion
-from ..run.execution_data import (
-    build_job_name,
-    get_run_start,
-)
-from .datasets import (
-    PlanDecision,
-    list_recent_durations,
-)
+from ..run.execution_data import build_job_name, get_run_start
+from .datasets import PlanDecision, list_recent_durations
 from .earlier_versions import EarlierVersions
-from .snapshot import (
-    DataSnapshot,
-    SolutionSnapshot,
-    parse_recipe_name,
-)
+from .snapshot import DataSnapshot, SolutionSnapshot, parse_recipe_name
 
 MAX_FULL_AGE = timedelta(days=6, hours=12)
 """Once the newest FULL version is this old, the next training is FULL even with mode UPDATE.

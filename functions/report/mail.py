@@ -21,20 +21,10 @@ from ..common.formatting import (
     format_time,
     resource_name,
 )
-from ..common.messages import (
-    add_pipeline_options,
-    format_message,
-    shorten_arns,
-)
-from ..common.truncation import (
-    count_json_bytes,
-    truncate,
-)
+from ..common.messages import add_pipeline_options, format_message, shorten_arns
+from ..common.truncation import count_json_bytes, truncate
 from ..constants import NDCG, STOPPED_ERROR
-from ..contract import (
-    MetricComparison,
-    Outcome,
-)
+from ..contract import MetricComparison, Outcome
 from ..run.executions import derive_state_machine_arn
 from .model import (
     BatchJobReport,

@@ -11,14 +11,8 @@ from typing import Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from ..common.errors import RunRefused
 from ..common.formatting import compute_compared_values
-from ..common.messages import (
-    Message,
-    add_subject,
-)
-from ..common.prices import (
-    estimate_import_cost,
-    estimate_training_cost,
-)
+from ..common.messages import Message, add_subject
+from ..common.prices import estimate_import_cost, estimate_training_cost
 from ..common.truncation import (
     MAX_STRING_BYTES,
     MAX_TRIALS_BYTES,
@@ -26,10 +20,7 @@ from ..common.truncation import (
     truncate_list,
     truncate_middle,
 )
-from ..constants import (
-    CONSOLE_HOSTS,
-    DEFAULT_CONSOLE_HOST,
-)
+from ..constants import CONSOLE_HOSTS, DEFAULT_CONSOLE_HOST
 from ..contract import (
     BatchJobResult,
     CampaignResult,

@@ -14,38 +14,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
-from ..common import (
-    clock,
-    metrics,
-)
-from ..common.aws import (
-    eventbridge,
-    personalize_read_client,
-    sns,
-)
-from ..common.errors import (
-    AWS_ERRORS,
-    ServiceUnavailable,
-)
-from ..constants import (
-    RUNS,
-    UNDELIVERED_REPORTS,
-)
-from ..contract import trains_nothing
+from ..common import clock, metrics
+from ..common.aws import eventbridge, personalize_read_client, sns
+from ..common.errors import AWS_ERRORS, ServiceUnavailable
+from ..constants import RUNS, UNDELIVERED_REPORTS
+from ..contract import ExecutionData, NotificationSettings, Settings, trains_nothing
 from ..personalize.campaigns import build_campaign_state, describe_campaign
 from ..personalize.lists import list_recommenders
 from ..personalize.tags import read_tags
-from .mail import (
-    MAX_CHAT_BYTES,
-    format_report,
-    format_subject,
-)
-from .model import (
-    RecommenderReport,
-    Report,
-    ServingReport,
-    build_report,
-)
+from .mail import MAX_CHAT_BYTES, format_report, format_subject
+from .model import RecommenderReport, Report, ServingReport, build_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,12 +31,6 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
     from mypy_boto3_personalize import PersonalizeClient
     from mypy_boto3_personalize.type_defs import RecommenderSummaryTypeDef, RecommenderTypeDef
-
-    from ..contract import (
-        ExecutionData,
-        NotificationSettings,
-        Settings,
-    )
 
 SOURCE = "personalize-retraining"
 DETAIL_TYPE = "Retraining Run Report"

@@ -13,31 +13,14 @@ from typing import Final, NamedTuple
 
 from ..common.formatting import format_hours
 from ..common.hashes import compute_short_hash
-from ..contract import (
-    BatchJobSettings,
-    QualityRule,
-)
+from ..contract import BatchJobSettings, QualityRule
 from .campaigns import CampaignState
-from .gate import (
-    apply_gate,
-    find_baseline_delay,
-)
+from .gate import apply_gate, find_baseline_delay
 from .pacing import choose_poll_pause
 from .recipes import EXPLORATION_KEYS
-from .steps import (
-    Action,
-    JobProgress,
-    Step,
-    fail,
-)
-from .trainings import (
-    Deletion,
-    find_running_deletion,
-)
-from .versions import (
-    NO_VERSION,
-    SolutionVersion,
-)
+from .steps import Action, JobProgress, Step, fail
+from .trainings import Deletion, find_running_deletion
+from .versions import NO_VERSION, SolutionVersion
 
 CONTENT_HASH_LENGTH = 32
 """The number of hexadecimal digits of a content hash."""

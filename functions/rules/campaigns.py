@@ -11,19 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ..contract import (
-    ApprovalSettings,
-    MetricComparison,
-    ProbeSettings,
-    QualityRule,
-)
+from ..contract import ApprovalSettings, MetricComparison, ProbeSettings, QualityRule
 from .probing import ProbeRun
 from .steps import Action
-from .versions import (
-    LONG_AGO,
-    NO_VERSION,
-    SolutionVersion,
-)
+from .versions import LONG_AGO, NO_VERSION, SolutionVersion
 
 MAX_DESCRIBE_LAG = timedelta(minutes=10)
 """How long DescribeCampaign may lag behind an update."""

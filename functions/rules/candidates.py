@@ -7,14 +7,8 @@ trial starts and the campaign is updated to the candidate.
 
 from datetime import datetime, timedelta
 
-from ..common.formatting import (
-    format_time,
-    resource_name,
-)
-from ..common.messages import (
-    Message,
-    Reason,
-)
+from ..common.formatting import format_time, resource_name
+from ..common.messages import Message, Reason
 from .campaigns import (
     CampaignState,
     Deploy,
@@ -25,10 +19,7 @@ from .campaigns import (
     SaveRecord,
     Trial,
 )
-from .gate import (
-    apply_gate,
-    find_baseline_delay,
-)
+from .gate import apply_gate, find_baseline_delay
 from .steps import Step
 from .versions import SolutionVersion
 

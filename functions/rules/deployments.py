@@ -12,22 +12,10 @@ from typing import Any
 
 from ..common.formatting import format_hours
 from ..constants import MAX_TRIAL_WITHOUT_BAKE
-from .campaigns import (
-    CampaignState,
-    DeploymentProgress,
-    DeploymentSpec,
-    Trial,
-)
+from .campaigns import CampaignState, DeploymentProgress, DeploymentSpec, Trial
 from .candidates import judge_candidate
-from .pacing import (
-    OVERDUE_PAUSE_FRACTION,
-    choose_poll_pause,
-)
-from .steps import (
-    RETRY_PAUSE_SECONDS,
-    Step,
-    fail,
-)
+from .pacing import OVERDUE_PAUSE_FRACTION, choose_poll_pause
+from .steps import RETRY_PAUSE_SECONDS, Step, fail
 from .trials import judge_trial
 
 REPORTED_OUTCOMES = ("REJECTED", "ROLLED_BACK", "AWAITING_APPROVAL", "SKIPPED")

@@ -9,11 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ..common.formatting import format_list
-from ..constants import (
-    FILTER_VALUE_PATTERN,
-    QUOTED_STRING_LIST_PATTERN,
-    QUOTED_STRING_PATTERN,
-)
+from ..constants import FILTER_VALUE_PATTERN, QUOTED_STRING_LIST_PATTERN, QUOTED_STRING_PATTERN
 from ..contract import ProbeSettings
 
 _PARAMETER = r"\$(\w+)"

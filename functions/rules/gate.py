@@ -12,19 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from ..common.formatting import (
-    compute_compared_values,
-    format_metric_name,
-    resource_name,
-)
-from ..contract import (
-    MetricComparison,
-    QualityRule,
-)
-from .pacing import (
-    MAX_SLEEP_SECONDS,
-    OVERDUE_PAUSE_FRACTION,
-)
+from ..common.formatting import compute_compared_values, format_metric_name, resource_name
+from ..contract import MetricComparison, QualityRule
+from .pacing import MAX_SLEEP_SECONDS, OVERDUE_PAUSE_FRACTION
 from .steps import MAX_LIST_LAG
 from .versions import SolutionVersion
 

@@ -16,17 +16,9 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 
 from ..common.formatting import format_hours
-from ..common.messages import (
-    Message,
-    Reason,
-)
+from ..common.messages import Message, Reason
 from .pacing import choose_poll_pause
-from .steps import (
-    Action,
-    JobProgress,
-    Step,
-    fail,
-)
+from .steps import Action, JobProgress, Step, fail
 
 
 class Import(NamedTuple):

@@ -11,10 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from .steps import (
-    Action,
-    Step,
-)
+from .steps import Action, Step
 
 MAX_PAUSE_SECONDS = 30
 """The longest pause in seconds between two requests."""

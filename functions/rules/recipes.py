@@ -8,11 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from ..constants import (
-    ITEM_METRICS,
-    NDCG_METRICS,
-    TREND_METRIC,
-)
+from ..constants import ITEM_METRICS, NDCG_METRICS, TREND_METRIC
 
 Operation = Literal["GetRecommendations", "GetPersonalizedRanking", "GetActionRecommendations"]
 

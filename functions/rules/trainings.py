@@ -14,32 +14,12 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from ..common.formatting import format_hours
-from ..common.messages import (
-    Message,
-    Reason,
-)
-from ..contract import (
-    Run,
-    Settings,
-    TrainedBy,
-)
-from .imports import (
-    Import,
-    list_effective_imports,
-)
+from ..common.messages import Message, Reason
+from ..contract import Run, Settings, TrainedBy
+from .imports import Import, list_effective_imports
 from .pacing import choose_poll_pause
-from .steps import (
-    SHORT_PAUSE_SECONDS,
-    Action,
-    JobProgress,
-    Step,
-    fail,
-)
-from .training_data import (
-    compute_digest,
-    explain_refused_training,
-    find_untrusted_import,
-)
+from .steps import SHORT_PAUSE_SECONDS, Action, JobProgress, Step, fail
+from .training_data import compute_digest, explain_refused_training, find_untrusted_import
 from .versions import SolutionVersion
 
 MONTH = timedelta(days=30)

@@ -9,9 +9,7 @@ that passes the same probe, the version on trial becomes the *blocked version*.
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..common.formatting import (
-    format_time,
-)
+from ..common.formatting import format_time
 from .campaigns import (
     MAX_DESCRIBE_LAG,
     CampaignState,
@@ -23,10 +21,7 @@ from .campaigns import (
     Trial,
 )
 from .probing import ProbeRun
-from .steps import (
-    SHORT_PAUSE_SECONDS,
-    Step,
-)
+from .steps import SHORT_PAUSE_SECONDS, Step
 
 
 def judge_trial(

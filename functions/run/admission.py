@@ -11,43 +11,21 @@ import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..common import (
-    aws,
-    clock,
-)
+from ..common import aws, clock
 from ..common.errors import RunRefused
 from ..common.formatting import format_hours
 from ..common.messages import Message
-from ..constants import (
-    MAX_WAIT_FOR_DELETION,
-    MAX_WAIT_FOR_OLDER_RUN,
-    UNSUCCESSFUL_STATUSES,
-)
-from ..contract import trains_nothing
+from ..constants import MAX_WAIT_FOR_DELETION, MAX_WAIT_FOR_OLDER_RUN, UNSUCCESSFUL_STATUSES
+from ..contract import Run, Settings, trains_nothing
 from ..rules.pacing import choose_waiting_pause
-from ..rules.trainings import (
-    Deletion,
-    find_running_deletion,
-)
-from .execution_data import (
-    choose_export_day,
-    parse_scheduled_time,
-)
-from .executions import (
-    derive_state_machine_arn,
-    list_latest_executions,
-    list_older_executions,
-)
+from ..rules.trainings import Deletion, find_running_deletion
+from .execution_data import choose_export_day, parse_scheduled_time
+from .executions import derive_state_machine_arn, list_latest_executions, list_older_executions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mypy_boto3_stepfunctions import SFNClient
-
-    from ..contract import (
-        Run,
-        Settings,
-    )
 
 LIST_LAG_VARIABLE = "LISTS_LAG_SECONDS"
 """The environment variable with the seconds by which lists may lag behind. Only the emulator sets

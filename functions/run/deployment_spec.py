@@ -9,10 +9,7 @@ from ..bake_alarms import list_alarm_names
 from ..rules.campaigns import DeploymentSpec
 
 if TYPE_CHECKING:
-    from ..contract import (
-        Settings,
-        SolutionSettings,
-    )
+    from ..contract import Settings, SolutionSettings
 
 MIN_BAKE_PAUSE_SECONDS = 300
 """The shortest pause between two polls of a bake."""

@@ -9,15 +9,8 @@ from typing import NamedTuple
 
 from ..common.truncation import truncate
 from ..constants import DATE_PLACEHOLDER
-from ..contract import (
-    RunRequest,
-    Settings,
-    StartedExecution,
-)
-from .execution_data import (
-    parse_request,
-    parse_scheduled_time,
-)
+from ..contract import RunRequest, Settings, StartedExecution
+from .execution_data import parse_request, parse_scheduled_time
 
 REQUEST_KEYS = tuple(RunRequest.__annotations__)
 """The keys that an execution's input may have."""

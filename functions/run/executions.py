@@ -7,21 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..common.errors import ServiceUnavailable
-from ..constants import (
-    REPORTED_ERROR,
-    STOPPED_ERROR,
-)
+from ..constants import REPORTED_ERROR, STOPPED_ERROR
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
-    from ..contract import (
-        ExecutionData,
-        Run,
-        Settings,
-        StateError,
-    )
+    from ..contract import ExecutionData, Run, Settings, StateError
 
 MAX_LISTED_EXECUTIONS = 100
 """How many executions are searched. With one run a day, that's three months."""

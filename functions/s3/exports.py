@@ -16,11 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ..common.errors import ServiceUnavailable
 from ..common.hashes import compute_short_hash
 from ..rules.imports import ExportState
-from .csv_files import (
-    MAX_CHECKED_ROWS,
-    FileSample,
-    parse_sample,
-)
+from .csv_files import MAX_CHECKED_ROWS, FileSample, parse_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
