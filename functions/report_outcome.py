@@ -1,17 +1,15 @@
 """Reports how a run ended."""
 
-import logging
 from functools import partial
 
 from .common.aws import personalize_write_client
 from .common.errors import AWS_ERRORS
+from .common.log import logger
 from .contract import ExecutionData, pipeline_name
 from .personalize.tags import REPORTED_VERDICT_TAG, write_tags
 from .report.send import ReportedRun, report_run
 from .rules.deployments import REPORTED_OUTCOMES, format_verdict
 from .run.execution_data import list_campaign_results
-
-logger = logging.getLogger("retraining")
 
 
 def handler(event: ExecutionData, _context: object) -> ReportedRun:

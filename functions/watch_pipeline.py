@@ -23,13 +23,13 @@ from .personalize.lists import derive_group_arn, list_active_event_tracker_arns,
 from .personalize.statuses import is_active, is_running, is_stopping
 from .personalize.tags import CHECKED_TAG, RUN_TAG, parse_past_time, read_tags
 from .personalize.trainings import describe_version, list_versions, stop_training
-from .rules.versions import LONG_AGO
 from .run.executions import list_latest_executions, read_state_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_personalize.type_defs import SolutionVersionSummaryTypeDef
+    from mypy_boto3_stepfunctions.type_defs import ExecutionListItemTypeDef
 
     from .contract import DatasetSettings, Tags
     from .rules.campaigns import Trial
@@ -148,11 +148,7 @@ class Watcher:
         if any(execution["status"] == "RUNNING" for execution in executions):
             return
 
-        last_start = LONG_AGO
-        if executions:
-            # The executions are sorted, newest first.
-            last_start = executions[0]["startDate"]
-        self._call_or_log(self._machine_arn, self._start_run_for_trials, last_start)
+        self._call_or_log(self._machine_arn, self._start_run_for_trials, executions)
         self._stop_late_trainings()
 
     def _stop_late_trainings(self) -> None:
@@ -165,15 +161,19 @@ class Watcher:
             for version in versions or ():
                 self._call_or_log(version["solutionVersionArn"], self._stop_if_late, version)
 
-    def _start_run_for_trials(self, last_start: datetime) -> None:
-        """Start a run that ends the open trials, unless the last run started too recently."""
+    def _start_run_for_trials(self, executions: Sequence[ExecutionListItemTypeDef]) -> None:
+        """Start a run that ends the open trials, unless the last run started too recently.
+
+        `executions` are the latest ones, newest first.
+        """
         if not self._trials:
             return
 
         now = clock.now()
         first_trial_began_at = min(trial.began_at for trial in self._trials)
-        pause = (now - first_trial_began_at) * PAUSE_SHARE_OF_TRIAL_AGE
-        if now - last_start < min(pause, MAX_PAUSE_BETWEEN_RUNS):
+        trial_pause = (now - first_trial_began_at) * PAUSE_SHARE_OF_TRIAL_AGE
+        min_pause = min(trial_pause, MAX_PAUSE_BETWEEN_RUNS)
+        if executions and now - executions[0]["startDate"] < min_pause:
             return
 
         execution_name = f"trial-{now:%Y%m%dT%H%M%SZ}"

@@ -54,11 +54,7 @@ def _choose_bake_pause(settings: Settings, bake_hours: float) -> float:
 
     All bakes of a run share MAX_BAKE_POLLS, so more bakes need longer pauses.
     """
-    bake_count = 0
-    for solution in settings["solutions"]:
-        for campaign in solution["campaigns"]:
-            if campaign["bake"] is not None:
-                bake_count += 1
-
+    campaigns = [campaign for each in settings["solutions"] for campaign in each["campaigns"]]
+    bake_count = sum(campaign["bake"] is not None for campaign in campaigns)
     total_bake_seconds = bake_hours * 3600 * bake_count
     return max(MIN_BAKE_PAUSE_SECONDS, total_bake_seconds / MAX_BAKE_POLLS)
