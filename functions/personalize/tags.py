@@ -90,8 +90,6 @@ def parse_past_time(text: str, max_ahead: timedelta = timedelta()) -> datetime |
     except ValueError:
         return None
 
-    if time.tzinfo is None:
-        return None
-    if time > clock.now() + max_ahead + CLOCK_TOLERANCE:
+    if time.tzinfo is None or time > clock.now() + max_ahead + CLOCK_TOLERANCE:
         return None
     return time

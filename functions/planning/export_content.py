@@ -67,10 +67,9 @@ def summarize_content(view: DatasetView) -> ExportContent:
     The result is stored in the execution's data, which has room for only a few short names.
     """
     value_counts = {name: view.export.count_values(name) for name in view.columns}
-    empty_value_counts: Counter[str] = Counter()
-    for name, counts in value_counts.items():
-        if counts[""] > 0:
-            empty_value_counts[shorten_name(name)] = counts[""]
+    empty_value_counts = Counter(
+        {shorten_name(name): counts[""] for name, counts in value_counts.items() if counts[""]}
+    )
 
     last_content = _parse_last_content(view)
     type_counts = count_event_types(view)

@@ -144,12 +144,12 @@ def _check_export_date(settings: Settings, request: RunRequest) -> Iterator[Inpu
 def _has_daily_export(settings: Settings, request: RunRequest) -> bool:
     """Check if any dataset that the run may import has a new location each day."""
     chosen_types: object = request.get("datasets")
-    for dataset in settings["datasets"]:
+    return any(
+        DATE_PLACEHOLDER in dataset["dataLocation"]
+        for dataset in settings["datasets"]
         # Without a valid list, the run would import all datasets.
-        is_chosen = not isinstance(chosen_types, list) or dataset["type"] in chosen_types
-        if is_chosen and DATE_PLACEHOLDER in dataset["dataLocation"]:
-            return True
-    return False
+        if not isinstance(chosen_types, list) or dataset["type"] in chosen_types
+    )
 
 
 def _parse_day(text: object) -> date | None:

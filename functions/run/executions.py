@@ -69,13 +69,13 @@ def find_unreported_error(client: SFNClient, execution_arn: str) -> StateError |
         return None
 
     cause = execution.get("cause", "no cause given")
-    if not error:
-        return {"Error": status, "Cause": cause}
-
     # The report treats a stopped run differently from a failed one.
     if error == STOPPED_ERROR:
         return {"Error": error, "Cause": cause}
-    return {"Error": status, "Cause": f"{error}: {cause}"}
+
+    if error:
+        cause = f"{error}: {cause}"
+    return {"Error": status, "Cause": cause}
 
 
 def list_older_executions(client: SFNClient, run: Run) -> list[str]:
