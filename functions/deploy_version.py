@@ -56,7 +56,6 @@ from .rules.campaigns import (
     RequestApproval,
     RollBack,
     SaveRecord,
-    Trial,
 )
 from .rules.deployments import decide, pause_after_error
 from .rules.probing import Probe, Response
@@ -232,26 +231,20 @@ class CampaignDeployment:
             Exception: `error` itself, if no version is on trial or the deadline has passed.
         """
         client = personalize_read_client()
+        trial = None
         try:
             # The poll may have failed, so look for a trial in the tags.
             tags = read_tags(client, self.campaign_arn)
         except client.exceptions.ResourceNotFoundException:
             return fail("ON_TRIAL", "the campaign was deleted")
         except AWS_ERRORS:
-            # A version may be on trial, so continue as if one was.
-            return self._pause_after_error(error, trial=None)
+            pass  # A version may be on trial, so continue as if one was.
+        else:
+            trial = parse_record(tags, self.solution["solutionArn"]).trial
+            if trial is None:
+                # Fail right away, so that somebody notices a missing permission, for example.
+                raise error
 
-        trial = parse_record(tags, self.solution["solutionArn"]).trial
-        if trial is None:
-            # Fail right away, so that somebody notices a missing permission, for example.
-            raise error
-        return self._pause_after_error(error, trial)
-
-    def _pause_after_error(self, error: Exception, trial: Trial | None) -> Step:
-        """Pause before the next poll, or raise `error` if the deadline has passed.
-
-        `trial` is None if it couldn't be read.
-        """
         warning = f"{type(error).__name__}: {error}"
         step = pause_after_error(trial, self.spec, self.progress, warning, clock.now())
         if step is None:

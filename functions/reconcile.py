@@ -226,13 +226,13 @@ def track_create_request(progress: JobProgress, job_name: str) -> Iterator[None]
             # This isn't an error, because an earlier request whose response was lost may have
             # created the job. The next polls may find it.
             progress.delayed_by = f"the name {job_name} is taken"
-        elif code in REFUSAL_CODES:
-            progress.sent_at = None
+            return
+
+        progress.sent_at = None
+        if code in REFUSAL_CODES:
             progress.delayed_by = f"it cannot start yet: {error.response['Error']['Message']}"
             raise RequestRefused(progress.delayed_by) from error
-        else:
-            progress.sent_at = None
-            raise
+        raise
     except Throttled:
         progress.sent_at = None
         raise

@@ -124,9 +124,9 @@ class ImportReader:
         """(ARN of an import, is it running?) -> its tags, if they can't change in this state."""
 
         modes = [dataset["importMode"] for dataset in datasets]
+        limits = {mode: MAX_TAGGED_IMPORTS[mode] // modes.count(mode) for mode in modes}
         self._tag_limits = {
-            dataset["datasetArn"]: MAX_TAGGED_IMPORTS[mode] // modes.count(mode)
-            for dataset, mode in zip(datasets, modes, strict=True)
+            dataset["datasetArn"]: limits[dataset["importMode"]] for dataset in datasets
         }
         """ARN of a dataset -> the most of its imports whose tags a poll reads."""
 
