@@ -107,12 +107,12 @@ def _needs_full_import(untrusted: UntrustedImport) -> bool:
     return not untrusted.is_dataset_full and (job.is_full or job.is_tainted)
 
 
-def list_imports_at_start(imports: Iterable[Import], started_at: datetime) -> list[Import]:
+def list_imports_ended_by(imports: Iterable[Import], started_at: datetime) -> list[Import]:
     """List the imports that had succeeded when a training started."""
     return [job for job in imports if job.is_active and job.ended_at <= started_at]
 
 
-def list_imports_during_start(imports: Iterable[Import], started_at: datetime) -> list[Import]:
+def list_imports_running_at(imports: Iterable[Import], started_at: datetime) -> list[Import]:
     """List the imports that were running when a training started, except those that failed.
 
     An import that is still running may succeed, so it counts as if it had.
@@ -120,8 +120,8 @@ def list_imports_during_start(imports: Iterable[Import], started_at: datetime) -
     return [
         job._replace(is_running=False, is_active=True)
         for job in imports
-        if job.is_running or (job.is_active and job.ended_at > started_at)
         if job.created_at <= started_at
+        if job.is_running or (job.is_active and job.ended_at > started_at)
     ]
 
 
@@ -132,7 +132,7 @@ def infer_digest(
 
     Without `config_hash`, only the first part of the digest can be compared.
     """
-    imports_at_start = list_imports_at_start(imports, version.created_at)
+    imports_at_start = list_imports_ended_by(imports, version.created_at)
     return version._replace(digest=compute_digest(imports_at_start, config_hash))
 
 
@@ -144,8 +144,8 @@ def judge_training_data(
     `imports` are those of the dataset group, as they are now. So if a run confirms an import later,
     the version becomes acceptable.
     """
-    used = list_imports_at_start(imports, version.created_at)
-    perhaps_used = list_imports_during_start(imports, version.created_at)
+    used = list_imports_ended_by(imports, version.created_at)
+    perhaps_used = list_imports_running_at(imports, version.created_at)
 
     # Nobody knows whether the training saw a running import's rows, so the data must be trusted
     # without them and with them. A running FULL import may have replaced foreign rows too late.

@@ -8,8 +8,8 @@ from functions.rules.training_data import (
     compute_digest,
     infer_digest,
     judge_training_data,
-    list_imports_at_start,
-    list_imports_during_start,
+    list_imports_ended_by,
+    list_imports_running_at,
 )
 from functions.rules.versions import NO_VERSION
 from tests.model.import_jobs import HOUR, MINUTE, NOW, job
@@ -37,8 +37,8 @@ def test_imports_count_as_they_were_when_the_training_started():
     failed = job(6, is_active=False)
     failed_later = DURING._replace(is_active=False)
     imports = [EARLIER, failed, failed_later, DURING, LATER]
-    assert list_imports_at_start(imports, STARTED_AT) == [EARLIER]
-    assert list_imports_during_start(imports, STARTED_AT) == [DURING]
+    assert list_imports_ended_by(imports, STARTED_AT) == [EARLIER]
+    assert list_imports_running_at(imports, STARTED_AT) == [DURING]
 
 
 def test_the_digest_is_that_of_the_imports_which_had_ended():
