@@ -444,11 +444,10 @@ class BatchJobStatus(JobStatus):
 
 
 class ImportDatasetInput(RunContext):
-    """The input of `import_dataset`. What no state has returned yet is null."""
+    """What `import_dataset` reads of its input. The status is null at the first invocation."""
 
     dataset: PlannedImport
     status: ImportStatus | None
-    error: StateError | None
 
 
 class DatasetResult(TypedDict):
@@ -461,25 +460,19 @@ class DatasetResult(TypedDict):
 
 
 class TrainSolutionInput(RunContext):
-    """The input of `train_solution`. What no state has returned yet is null or empty."""
+    """What `train_solution` reads of its input. The status is null at the first invocation."""
 
-    todo: Literal["TRIALS", "WORK"]
-    """With `TRIALS`, earlier runs' trials are ended and nothing is trained."""
     solution: PlannedSolution
     status: TrainingStatus | None
-    campaigns: list["CampaignResult"]
-    batchJobs: list["BatchJobResult"]
-    error: StateError | None
 
 
 class DeployVersionInput(RunContext):
-    """The input of `deploy_version`: a version to deploy, or a trial to end."""
+    """What `deploy_version` reads of its input: a version to deploy, or a trial to end."""
 
     training: TrainingStatus | None
     """The training of the version to deploy, or null if only a trial is ended."""
     campaign: PlannedCampaign
     status: DeploymentStatus | None
-    error: StateError | None
 
 
 class CampaignResult(TypedDict):
@@ -500,9 +493,12 @@ class BatchJobResult(TypedDict):
     error: StateError | None
 
 
-class RunBatchJobInput(RunContext, BatchJobResult):
-    """The input of `run_batch_job`."""
+class RunBatchJobInput(RunContext):
+    """What `run_batch_job` reads of its input. The status is null at the first invocation."""
 
+    batchJob: str
+    """The output of the batch job."""
+    status: BatchJobStatus | None
     solutionArn: str
     recipe: str
     training: TrainingStatus
