@@ -142,22 +142,23 @@ def _format_value(value: float | None) -> str:
 
 
 def _describe_changes(comparison: MetricComparison) -> Iterator[str]:
-    """Yield the relative change of a metric, and what its baselines add to that, if known."""
-    plain_change = ComparedValues(comparison["served"], comparison["new"]).change
-    if plain_change is not None:
-        yield f"{plain_change:+.1%}"
+    """Yield how much a metric changed, for example "-32.3%", and how it changed per baseline."""
+    metric_change = ComparedValues(comparison["served"], comparison["new"]).change
+    if metric_change is not None:
+        yield f"{metric_change:+.1%}"
 
     if comparison.get("hasBaselineDropped"):
-        fall = f"from {comparison['servedBaseline']:.4f} to {comparison['newBaseline']:.4f}"
-        yield f"even the baseline fell {fall}"
+        # The gate ignored the baselines, because a baseline that collapsed excuses nothing.
+        served_baseline = f"{comparison['servedBaseline']:.4f}"
+        yield f"even the baseline fell from {served_baseline} to {comparison['newBaseline']:.4f}"
     elif comparison.get("newBaseline") is not None:
-        relative = compute_compared_values(comparison)
-        multiples = f"{relative.served:.3g} → {relative.new:.3g} times the baseline"
-        # There's no percentage for a change from 0.
-        if relative.change is None:
-            yield multiples
+        quotients = compute_compared_values(comparison)
+        both_quotients = f"{quotients.served:.3g} → {quotients.new:.3g} times the baseline"
+        # A change from 0 can't be given in percent.
+        if quotients.change is None:
+            yield both_quotients
         else:
-            yield f"{multiples}, {relative.change:+.1%}"
+            yield f"{both_quotients}, {quotients.change:+.1%}"
 
 
 class ComparedValues(NamedTuple):

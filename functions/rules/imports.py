@@ -394,13 +394,15 @@ def _list_succeeded_imports(imports: Iterable[Import]) -> list[Import]:
 
 
 def find_import_watermark(imports: Iterable[Import]) -> str:
-    """Return the day before which all exports count as imported, in UTC, or "" if there's none.
+    """Find the watermark: the exports of all earlier days (in UTC) count as imported.
 
-    A FULL import contains all earlier data. Before an import whose tags are too old to be read,
-    nobody can tell which exports were appended, so they count as imported as well.
+    A FULL import contains all earlier data. If an import is so old that its tags aren't read, we
+    don't know which exports it appended, so those count as imported, too. Returns "" if there's no
+    such import.
     """
     watermark = ""
     for job in list_effective_imports(imports):
+        # Imports whose tags aren't read count as confirmed, but have no run.
         has_unread_tags = job.is_confirmed and job.run_id is None
         if job.is_full or has_unread_tags:
             watermark = max(watermark, job.created_day)
@@ -408,7 +410,11 @@ def find_import_watermark(imports: Iterable[Import]) -> str:
 
 
 def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
-    """List the pipeline's unconfirmed imports whose rows are still in the dataset, by end time."""
+    """List the imports that keep their datasets from being trained on, sorted by end time.
+
+    These are the pipeline's imports that no run has confirmed, or that are tainted, as long as
+    their rows are in the dataset.
+    """
     succeeded = _list_succeeded_imports(imports)
     effective = list_effective_imports(imports)
     confirmed_full = [job for job in succeeded if job.is_full and job.is_confirmed]
@@ -416,7 +422,7 @@ def list_unconfirmed_imports(imports: Sequence[Import]) -> list[Import]:
     unconfirmed = []
     for job in succeeded:
         if job.is_tainted and not job.is_full:
-            # Only a confirmed FULL import that was created later certainly replaced the rows.
+            # Only a confirmed FULL import that was created after it has replaced all of its rows.
             is_listed = all(full.created_at < job.ended_at for full in confirmed_full)
         else:
             is_listed = job.run_id is not None and not job.is_confirmed and job in effective

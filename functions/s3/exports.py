@@ -117,24 +117,23 @@ class Export(S3Listing):
     def build_state(
         self, import_mode: str, schema_arn: str, written_until: datetime | None = None
     ) -> ExportState:
-        """Build the summary of the export that the import rules need.
+        """Summarize the export for the rules about imports: its fingerprint, size and age.
 
-        Files that were written after `written_until` don't count. `rules/imports.py` explains the
-        fingerprint.
+        Files that were written after `written_until` don't count.
         """
         # Personalize doesn't import the files in subfolders.
         subfolder_keys = set(self.subfolder_keys)
-        imported_files = [file for file in self.objects if file.key not in subfolder_keys]
+        counted_files = [file for file in self.objects if file.key not in subfolder_keys]
         if written_until is not None:
-            imported_files = [file for file in imported_files if file.modified_at <= written_until]
-        imported_part = replace(self, objects=imported_files)
+            counted_files = [file for file in counted_files if file.modified_at <= written_until]
+        counted_part = replace(self, objects=counted_files)
 
         location_hash = hash_location(self.location)
         mode_and_schema_hash = compute_short_hash(f"{import_mode} {schema_arn}", 8)
         return ExportState(
-            fingerprint=f"{location_hash}-{imported_part.files_hash}-{mode_and_schema_hash}",
-            total_bytes=imported_part.total_bytes,
-            newest_at=max((file.modified_at for file in imported_files), default=None),
+            fingerprint=f"{location_hash}-{counted_part.files_hash}-{mode_and_schema_hash}",
+            total_bytes=counted_part.total_bytes,
+            newest_at=max((file.modified_at for file in counted_files), default=None),
         )
 
     @property
