@@ -35,6 +35,10 @@ LOG_DELIVERY_ACTIONS = [
 """The actions that let a state machine write logs. AWS documents `*` as their resource:
 https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy."""
 
+BATCH_KEY_ACTIONS = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey", "kms:ListGrants"]
+"""What the role of batch jobs needs on a KMS key, besides what its key policy allows Personalize:
+https://docs.aws.amazon.com/personalize/latest/dg/granting-personalize-key-access.html"""
+
 
 def create_role(
     context: PipelineContext,
@@ -218,9 +222,7 @@ def build_s3_grants(
     arns_by_action = map_s3_actions_to_arns(partition, read_locations, write_locations)
     grants: list[Grant] = [([action], arns) for action, arns in arns_by_action.items()]
 
-    key_actions = ["kms:Decrypt"]
-    if write_locations:
-        key_actions += ["kms:GenerateDataKey", "kms:DescribeKey", "kms:ListGrants"]
+    key_actions = BATCH_KEY_ACTIONS if write_locations else ["kms:Decrypt"]
     grants.append((key_actions, sorted({*key_arns} - {None})))
     return grants
 

@@ -189,13 +189,12 @@ def list_arns_by_kind(pipeline: ExaminedPipeline) -> dict[str, list[str]]:
         data_kms_key_arn=pipeline.data_key_arn,
     )
     arn_patterns = _build_arn_patterns(pipeline.environment, name_prefix)
-    key_arns = {pipeline.data_key_arn, pipeline.log_key_arn} - {None}
     return {
         **arns_in_settings,
         **arn_patterns,
         "topic": [pipeline.topic_arn or arn_patterns["topic"][0]],
         "Personalize buckets": map_s3_actions_to_arns(pipeline)["s3:ListBucket"],
-        "checked keys": sorted(key_arns),
+        "checked keys": pipeline.key_arns,
     }
 
 

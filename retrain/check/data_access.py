@@ -161,22 +161,23 @@ def _check_import_permissions(pipeline: ExaminedPipeline, role_arn: str) -> Iter
 
 
 def check_keys(pipeline: ExaminedPipeline) -> Iterator[Finding]:
-    """Check that services and roles may use the KMS keys that the stack's file names."""
-    key_arns = filter(None, {pipeline.data_key_arn, pipeline.log_key_arn})
-    for key_arn in sorted(key_arns):
+    """Check that services and roles may use the KMS keys of data, batch jobs, logs and messages."""
+    for key_arn in pipeline.key_arns:
         yield _check_key(pipeline, key_arn)
 
 
 def _list_key_access(pipeline: ExaminedPipeline, key_arn: str) -> Iterator[RequiredAccess]:
     """List the access that services and roles need to a key.
 
-    Two settings may name the same key. A command that repairs it replaces the whole key policy, so
-    we need to know everything that the policy has to allow.
+    Several settings may name the same key. A command that repairs it replaces the whole key policy,
+    so we need to know everything that the policy has to allow.
     """
     environment = pipeline.environment
-    if key_arn == pipeline.data_key_arn:
+    is_batch_key = key_arn in pipeline.batch_key_arns
+    if is_batch_key or key_arn == pipeline.data_key_arn:
         yield build_personalize_access(environment, DATA_KEY_ACTIONS, [key_arn])
-        yield build_account_access(environment, ["kms:Decrypt"], key_arn)
+        role_actions = iam.BATCH_KEY_ACTIONS if is_batch_key else ["kms:Decrypt"]
+        yield build_account_access(environment, role_actions, key_arn)
 
     if key_arn == pipeline.log_key_arn:
         yield _build_log_access(environment, key_arn)

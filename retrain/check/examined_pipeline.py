@@ -85,13 +85,29 @@ class ExaminedPipeline:
 
     @property
     def data_key_arn(self) -> str | None:
-        """The KMS key of the data in Personalize, if the stack's file names one."""
-        return cast("str | None", self.args and self.args.data_kms_key_arn)
+        """The KMS key of exports, and of batch jobs that don't name another one, or None."""
+        return self.settings["dataKmsKeyArn"]
+
+    @property
+    def batch_key_arns(self) -> set[str]:
+        """The KMS keys of the inputs and results of batch jobs."""
+        keys = {
+            job["kmsKeyArn"] or self.data_key_arn
+            for solution in self.settings["solutions"]
+            for job in solution["batchJobs"]
+        }
+        return {key_arn for key_arn in keys if key_arn is not None}
 
     @property
     def log_key_arn(self) -> str | None:
         """The KMS key of logs and messages, if the stack's file names one."""
         return cast("str | None", self.args and self.args.kms_key_arn)
+
+    @property
+    def key_arns(self) -> list[str]:
+        """All the KMS keys that services and roles use."""
+        key_arns = {self.data_key_arn, self.log_key_arn, *self.batch_key_arns}
+        return sorted(key_arn for key_arn in key_arns if key_arn is not None)
 
     @property
     def has_other_settings(self) -> bool:
