@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, cast
 
 from functions.common import clock
 from functions.common.messages import shorten_arns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from functions.contract import RunRequest, StartedExecution
+    from functions.contract import RunRequest, SolutionSettings, StartedExecution
     from functions.run.execution_input import InputProblem
 
 PLACEHOLDER_ARN = "arn:aws:states:::execution:none:none"
@@ -56,6 +57,16 @@ def to_options(request: Mapping[str, object]) -> list[str]:
         if value is not True:
             options.append(str(value))
     return options
+
+
+def build_training_command(solution: SolutionSettings, pipeline_options: Sequence[str]) -> str:
+    """Build the command that trains a solution again on its present data.
+
+    If Personalize trains the solution, no run does, not even with `--force`.
+    """
+    if solution["trainedBy"] == "personalize":
+        return f"aws personalize create-solution-version --solution-arn {solution['solutionArn']}"
+    return shlex.join(["retrain", "start", "--skip-import", "--force", *pipeline_options])
 
 
 def format_input_problem(problem: InputProblem) -> str:

@@ -17,6 +17,7 @@ from functions.personalize.approvals import build_approval_tags, parse_approval
 from functions.personalize.tags import APPROVAL_TAG, write_tags
 from functions.personalize.trainings import read_metrics
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, explain_aws_error
+from retrain.account.option_words import build_training_command
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.act.candidates import choose_candidate, predict_deployments
@@ -153,9 +154,8 @@ def _refuse_version(target: Target, candidate: Candidate, *, as_json: bool) -> N
 
     name = short_name(candidate.arn)
     print_result(f"{name} is refused; the campaigns keep the versions that they serve")
-    print_command(
-        "To train again on the same data", target.command("start", "--skip-import", "--force")
-    )
+    train_command = build_training_command(candidate.solution, target.options)
+    print_command("To train again on the same data", train_command)
 
 
 def _approve_version(target: Target, candidate: Candidate, *, as_json: bool) -> None:

@@ -26,6 +26,7 @@ from functions.personalize.tags import read_tags, write_tags
 from functions.personalize.trainings import list_untagged_versions, read_metrics
 from functions.rules.campaigns import DeploymentRecord
 from retrain.account.errors import AWS_ERRORS, FailedError, OperatorError, explain_aws_error
+from retrain.account.option_words import build_training_command
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.pipeline_status import choose_metric
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
+    from functions.contract import SolutionSettings
     from functions.rules.campaigns import CampaignState
     from functions.rules.versions import SolutionVersion
 
@@ -137,7 +139,7 @@ def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
         target_arn = _choose_version(campaign_arn, state.record, served_arn, choices, to)
     except OperatorError as error:
         # The versions' metrics are only needed if the operator has to choose among them.
-        hint = _build_hint(target, choices, choose_metric(solution), state.record)
+        hint = _build_hint(target, choices, solution, state.record)
         raise type(error)(f"{error.text}; {hint}") from None
 
     blocked_arn = _choose_blocked_version(state.record, served_arn, target_arn, versions)
@@ -218,13 +220,17 @@ def _find_good_version(
 
 
 def _build_hint(
-    target: Target, choices: Sequence[SolutionVersion], metric: str, record: DeploymentRecord
+    target: Target,
+    choices: Sequence[SolutionVersion],
+    solution: SolutionSettings,
+    record: DeploymentRecord,
 ) -> str:
     """Build a hint that lists the versions to choose from, or says how to train another one."""
     if not choices:
-        train = target.command("start", "--skip-import", "--force")
-        return f"no other version is ACTIVE, so train one: `{train}`"
+        train_command = build_training_command(solution, target.options)
+        return f"no other version is ACTIVE, so train one: `{train_command}`"
 
+    metric = choose_metric(solution)
     lines = ["choose a version with --to:"]
     for version in choices[:SHOWN_VERSIONS]:
         details = [f"trained {format_time(version.created_at)} UTC"]

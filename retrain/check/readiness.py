@@ -13,6 +13,7 @@ from functions.bake_alarms import read_alarms
 from functions.personalize.campaigns import find_served_version_arn, parse_record
 from functions.planning.plan_run import GUARDS, find_problems
 from functions.rules.versions import LONG_AGO
+from retrain.account.option_words import build_training_command
 from retrain.check.findings import Finding, build_finding
 from retrain.look.lost_campaigns import describe_lost_campaigns, find_lost_campaigns
 from retrain.look.runs import list_running_executions
@@ -129,8 +130,8 @@ def _check_rollback_target(
         "ACTIVE version"
     )
     # Training doesn't need an import, which would be refused as long as there's no new export.
-    start_command = pipeline.command("start", "--skip-import", "--force")
-    return Finding("missing", text, start_command)
+    train_command = build_training_command(solution.solution_settings, pipeline.options)
+    return Finding("missing", text, train_command)
 
 
 def _check_trial(pipeline: ExaminedPipeline, campaign_name: str, trial: Trial) -> Iterator[Finding]:
