@@ -242,7 +242,7 @@ class SolutionView:
         """The work that earlier runs left undone, or None."""
         earlier_versions = self.earlier_versions
         if earlier_versions.pending_versions:
-            return PlanDecision("deploy", "a version of an earlier run waits for a campaign")
+            return PlanDecision("deploy", "an earlier version waits for a campaign")
 
         # Plan a batch job even if it's bound to fail. Otherwise, only a run with other work would
         # report the failure.

@@ -51,7 +51,8 @@ class Job:
     seconds_taken: float | None = None
     reasons: Sequence[Message] = ()
     versions: str = ""
-    """The id of the version. If it was deployed, the id of the replaced version comes first."""
+    """The id of the version. If it was deployed, the id of the replaced version comes first. If
+    Personalize has trained it, that's said as well."""
     metric_lines: Sequence[str] = ()
     """What the quality gate compared."""
 
@@ -102,6 +103,8 @@ class Job:
         if self.outcome == "DEPLOYED":
             arns.insert(0, result.get("previousVersionArn"))
         self.versions = " → ".join(resource_name(arn) for arn in arns if arn)
+        if self.versions and result.get("trainedBy") == "personalize":
+            self.versions += ", trained by Personalize"
 
     def close(self) -> None:
         """Record how far the job came when its run ended, unless it already has an outcome."""

@@ -191,7 +191,7 @@ def _version_lines(lineage: Document) -> Iterator[Line]:
         yield Line(0, "failure", lineage["failureReason"], "red")
 
     yield Line(0, "trained", ", ".join(_describe_training(lineage)))
-    yield Line(0, "by", _describe_trainer(lineage["runId"]))
+    yield Line(0, "by", _describe_trainer(lineage))
     if lineage["approval"]:
         yield Line(0, "approval", lineage["approval"])
 
@@ -208,10 +208,12 @@ def _describe_training(lineage: Document) -> Iterator[str]:
         yield short_name(lineage["recipeArn"])
 
 
-def _describe_trainer(run_id: str | None) -> str:
-    if run_id is None:
-        return "no run of a pipeline: Personalize itself or a person has trained it"
-    return f"run {run_id}"
+def _describe_trainer(lineage: Document) -> str:
+    if lineage["runId"] is not None:
+        return f"run {lineage['runId']}"
+    if lineage.get("trainingType") == "AUTOMATIC":
+        return "Personalize, by automatic training"
+    return "a person or another program, and no run of a pipeline"
 
 
 def _describe_metrics(metrics: Mapping[str, float]) -> Iterator[str]:

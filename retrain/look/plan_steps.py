@@ -133,6 +133,8 @@ def _build_solution_step(
     """Describe whether the run trains a solution, and what that probably takes and costs."""
     action, reason = view.decision
     step = _build_step(view.arn, resource_name(view.arn), action, reason)
+    if view.is_trained_by_personalize and action != "keep":
+        step["facts"] = ["trained by Personalize"]
     if planned is None or action != "train":
         return step
 

@@ -108,7 +108,8 @@ class ShownRun:
             job.apply_result({**solution, "outcome": outcome})
 
         for campaign in solution["campaigns"]:
-            self.get_or_add_job("update", campaign["campaignArn"]).apply_result(campaign)
+            job = self.get_or_add_job("update", campaign["campaignArn"])
+            job.apply_result({**campaign, "trainedBy": solution["trainedBy"]})
         for batch_job in solution["batchJobs"]:
             self.get_or_add_job("write", batch_job["output"]).apply_result(batch_job)
 
