@@ -35,7 +35,14 @@ from retrain.account.output import (
 from retrain.account.permissions import build_operator_policy
 from retrain.account.pulumi_cli import NotDeployedError
 from retrain.account.target import PipelineOptions
-from retrain.check import caller, data_access, deployed, readiness, resources
+from retrain.check import (
+    automatic_training,
+    caller,
+    data_access,
+    deployed,
+    readiness,
+    resources,
+)
 from retrain.check.comparison import compare, explain_comparison
 from retrain.check.deployed_pipeline import to_deployed_pipeline
 from retrain.check.examined_pipeline import find_pipeline
@@ -55,7 +62,7 @@ if TYPE_CHECKING:
     Results: TypeAlias = dict[str, list[Finding]]
     """Title of a check -> its findings. The order is that of the output."""
 
-PREREQUISITES = (caller, readiness, data_access)
+PREREQUISITES = (caller, readiness, automatic_training, data_access)
 """The modules whose checks don't need a deployed pipeline, in the order of the output."""
 MAX_NAMED = 3
 """If a check has more `ok` findings than this, the output only counts them."""

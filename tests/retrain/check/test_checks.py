@@ -425,6 +425,41 @@ def test_key_policies_are_mended_by_the_printed_policies(encrypted):
     assert findings(encrypted, "keys") == []
 
 
+BATCH_JOB = {"input": "s3://exports/in.json", "output": "s3://exports/out/"}
+
+
+@pytest.mark.parametrize(
+    "data_key, batch_keys, role_actions",
+    [
+        (KEY, [], {KEY: 1}),
+        (KEY, [None], {KEY: 4}),
+        (None, [None], {}),
+        (None, [KEY], {KEY: 4}),
+        (KEY, [None, LOGS_KEY], {KEY: 4, LOGS_KEY: 4}),
+        (KEY, [LOGS_KEY], {KEY: 1, LOGS_KEY: 4}),
+    ],
+    ids=["exports", "both", "no key", "own key", "both and own key", "exports and own key"],
+)
+def test_the_keys_of_batch_jobs_need_more_than_those_of_exports(data_key, batch_keys, role_actions):
+    jobs = [
+        BatchJobArgs(**{**BATCH_JOB, "output": f"s3://exports/{number}/"}, kms_key_arn=key)
+        for number, key in enumerate(batch_keys)
+    ]
+    group = MOVIES.with_solutions(solution(batch_jobs=jobs)).with_options(data_kms_key_arn=data_key)
+    with a.healthy(group) as prod:
+        found = findings(prod, "keys")
+        arns = prod.retrain("doctor -s prod --policy").document
+        mended = {text.split()[3]: document_in(command) for _, text, command in found}
+        kms = prod.services["kms"].answers
+        kms["get_key_policy"] = lambda KeyId, **_: a.text(mended[KeyId])  # noqa: N803
+        assert findings(prod, "keys") == []
+
+    statements = {key: policy["Statement"] for key, policy in mended.items()}
+    assert {key: len(root["Action"]) for key, (_, root) in statements.items()} == role_actions
+    assert all(len(service["Action"]) == 5 for service, _ in statements.values())
+    assert {arn for _, arn in allowed_on(arns, "kms:GetKeyPolicy")} == {*role_actions}
+
+
 ENABLE = f"aws kms enable-key --key-id {KEY}"
 CANCEL = f"aws kms cancel-key-deletion --key-id {KEY}"
 
@@ -679,6 +714,15 @@ def test_a_way_back_that_is_blocked_is_named_before_it_is_needed():
         start = "retrain start --skip-import --force --stack prod"
         blocked = ("missing", f"{text} is no ACTIVE version", start)
         assert blocked in findings(prod, "way back")
+
+
+def test_no_run_is_offered_for_a_training_that_is_left_to_personalize():
+    group = MOVIES.with_solutions(solution(trained_by="personalize"))
+    with a.healthy(group) as prod:
+        gone = [{"tagKey": "retraining-good", "tagValue": f"{solution_arn()}/gone"}]
+        prod.pipeline.client.tag_resource(resourceArn=campaign_arn(), tags=gone)
+        commands = [command for *_, command in findings(prod, "way back")]
+    assert f"aws personalize create-solution-version --solution-arn {solution_arn()}" in commands
 
 
 def test_a_version_on_trial_without_a_run_is_named():
