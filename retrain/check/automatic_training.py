@@ -63,6 +63,7 @@ def _format_days(interval: timedelta) -> str:
 def _check_missed_versions(settings: Settings, name: str, interval: timedelta) -> Iterator[Finding]:
     """Warn if runs are so rare that most versions are replaced before a run could deploy them."""
     cadence = timedelta(seconds=settings["cadenceSeconds"])
+
     if cadence >= 2 * interval:
         text = (
             f"Personalize trains {name} every {_format_days(interval)}, but a run deploys only the "
@@ -104,25 +105,42 @@ def _check_hour(
 
     Nobody knows whether the version would learn the rows of that import.
     """
-    versions = solution.solution_state.versions
-    if not versions:
+    now = solution.data_snapshot.now
+    next_start = _predict_next_start(solution, interval)
+    if next_start is None:
         return
 
-    # The versions are sorted, newest first. Personalize skips a training if it finds no new data.
-    last_start = versions[0].created_at
-    now = solution.data_snapshot.now
-    next_start = last_start + ((now - last_start) // interval + 1) * interval
-
-    # With a run every hour, imports follow the exports, which we expect once a day.
-    cadence_days = max(timedelta(seconds=settings["cadenceSeconds"]).days, 1)
-    # Two events every 7 and every 3 days, for example, sooner or later fall on the same day.
-    period = timedelta(days=math.gcd(interval.days, cadence_days))
-
+    period = _find_common_period(interval, timedelta(seconds=settings["cadenceSeconds"]))
     for job in _list_last_imports(solution.data_snapshot.imports):
         ended_at = now if job.is_running else job.ended_at
         if (next_start - job.created_at) % period <= ended_at - job.created_at:
             yield _warn_of_hour(solution.solution_settings, next_start, job)
             return
+
+
+def _find_common_period(interval: timedelta, cadence: timedelta) -> timedelta:
+    """Find after how many days a training and an import meet again, if they ever do.
+
+    Of a training every 7 days and an import every 3 days, for example, some will fall on each day.
+    """
+    # With a run every hour, imports follow the exports, which we expect once a day.
+    cadence_days = max(cadence.days, 1)
+    return timedelta(days=math.gcd(interval.days, cadence_days))
+
+
+def _predict_next_start(solution: SolutionView, interval: timedelta) -> datetime | None:
+    """Predict when Personalize trains next, or return None if nobody has ever trained.
+
+    Personalize skips a training if it finds no new data, so the last one may be long ago.
+    """
+    versions = solution.solution_state.versions
+    if not versions:
+        return None
+
+    # The versions are sorted, newest first.
+    last_start = versions[0].created_at
+    skipped_count = (solution.data_snapshot.now - last_start) // interval
+    return last_start + (skipped_count + 1) * interval
 
 
 def _list_last_imports(imports: Iterable[Import]) -> Iterable[Import]:
