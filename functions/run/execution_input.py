@@ -99,7 +99,7 @@ def _check_resources(settings: Settings, request: RunRequest) -> Iterator[InputP
 
     for key, known_values in configured.items():
         chosen_values = request.get(key)
-        # Without solutions, another check says that the key has no effect.
+        # Without solutions or datasets, another check says that the key has no effect.
         if chosen_values is None or not known_values:
             continue
 
@@ -172,14 +172,14 @@ def _check_unused_keys(settings: Settings, request: RunRequest) -> Iterator[Inpu
                 text = "has no effect, because the run imports nothing; leave it out"
                 yield InputProblem(key, text)
 
-    if not settings["solutions"]:
-        for key in ("skipImport", "solutions"):
-            if request.get(key):
-                text = (
-                    "has no effect, because this stack only imports: it has no solutions; leave it "
-                    "out"
-                )
-                yield InputProblem(key, text)
+    missing_parts = (
+        ("solutions", "this stack only imports: it has no solutions", settings["solutions"]),
+        ("datasets", "this stack imports nothing: it has no datasets", settings["datasets"]),
+    )
+    for part, reason, configured in missing_parts:
+        for key in ("skipImport", part):
+            if request.get(key) and not configured:
+                yield InputProblem(key, f"has no effect, because {reason}; leave it out")
 
 
 def _build_unknown_problem(key: str, value: object, known_values: Sequence[str]) -> InputProblem:

@@ -68,6 +68,16 @@ def test_a_pipeline_without_solutions_trains_none():
     assert find_input_problems(settings, configured({"skipImport": False})["run"]) == []
 
 
+def test_a_pipeline_without_datasets_imports_none():
+    settings = {**SETTINGS, "datasets": []}
+    reason = "has no effect, because this stack imports nothing: it has no datasets; leave it out"
+    for key, value in {"skipImport": True, "datasets": ["items"]}.items():
+        (found,) = find_input_problems(settings, configured({key: value})["run"])
+        assert str(found) == f"{key}: {reason}"
+
+    assert find_input_problems(settings, configured({"solutions": [SOLUTION]})["run"]) == []
+
+
 @given(JSON | st.dictionaries(st.sampled_from(REQUEST_KEYS), JSON | TIMES))
 def test_any_json_is_checked_and_has_a_run_id(execution_input):
     assert all(isinstance(problem, str) for problem in problems(execution_input))
