@@ -270,20 +270,25 @@ class SolutionView:
     def _explain_no_work(self) -> str:
         """Explain why the run has nothing to do for the solution."""
         if self.is_trained_by_personalize:
-            return "Personalize trains it, and none of its campaigns waits for a version"
+            reason = "Personalize trains it, and none of its campaigns waits for a version"
+            return self._explain_skipped_batch_job() or reason
         if self.usable_version is None:
             return "the run only deploys versions"
         if self.was_training_stopped:
             reason = "the training on its data was stopped"
             return f"{LEARNED_DELETED_USERS}; {reason}" if self.later_deletion else reason
 
+        reason = "it was trained on the present data"
+        if self.retraining_cause == "events":
+            reason = "it was trained recently enough for the events"
+        return self._explain_skipped_batch_job() or reason
+
+    def _explain_skipped_batch_job(self) -> str | None:
+        """Explain why the run would skip the first of the batch jobs that it would skip, if any."""
         for step in self.earlier_versions.predicted_batch_steps.values():
             if step.outcome == "SKIPPED":
                 return f"a batch job is not written, because {get_text(step.reasons[0])}"
-
-        if self.retraining_cause == "events":
-            return "it was trained recently enough for the events"
-        return "it was trained on the present data"
+        return None
 
     def plan_work(self) -> PlannedSolution | None:
         """Plan a training or the remaining work of earlier runs. Return None if there's neither."""

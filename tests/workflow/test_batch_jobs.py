@@ -110,6 +110,18 @@ def test_a_rejected_version_writes_nothing():
     assert f"taste: a batch job is not written, because {reason}" in skip_reason(unchanged)
 
 
+def test_a_run_says_why_nothing_is_written_with_what_personalize_has_trained():
+    trained = group(campaigns=())
+    (with_job,) = trained.solutions
+    trained = trained.with_solutions(replace(with_job, trained_by="personalize"))
+    with deploy(trained) as pipeline:
+        run(pipeline)
+        unchanged = pipeline.run(scheduledTime=NEXT_SLOT)
+        assert versions_written(pipeline) == []
+
+    assert "taste: a batch job is not written, because it was trained on" in skip_reason(unchanged)
+
+
 def test_after_a_rejection_the_served_version_is_written_on_request():
     with deploy(group(on_rejected="live")) as pipeline:
         run(pipeline)
