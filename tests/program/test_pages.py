@@ -8,7 +8,17 @@ from typing import get_args, is_typeddict
 
 import pytest
 
-from docs import cli, configuration, costs, events, messages, metrics, permissions, state_machine
+from docs import (
+    cli,
+    configuration,
+    costs,
+    events,
+    messages,
+    metrics,
+    permissions,
+    recipes,
+    state_machine,
+)
 from docs.metric_table import METRICS
 from functions.constants import INACTIVE_RECOMMENDERS
 from functions.contract import Outcome
@@ -22,7 +32,10 @@ DEFINITION = state_machine.sample_definition()
 
 
 PAGES = [
-    *[("", module.page) for module in (cli, configuration, events, messages, metrics, permissions)],
+    *[
+        ("", module.page)
+        for module in (cli, configuration, events, messages, metrics, permissions, recipes)
+    ],
     (" --mermaid", lambda: state_machine.page(DEFINITION)),
 ]
 
