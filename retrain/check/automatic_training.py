@@ -18,7 +18,7 @@ from retrain.account.option_words import build_training_command
 from retrain.check.findings import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from functions.contract import Settings, SolutionSettings
@@ -35,7 +35,7 @@ def check_automatic_training(pipeline: ExaminedPipeline) -> Iterator[Finding]:
         if solution.is_trained_by_personalize and solution.trains_automatically:
             interval = _read_interval(solution)
             name = resource_name(solution.arn)
-            yield Finding("ok", f"Personalize trains {name} every {_format_days(interval)}")
+            yield Finding("ok", f"Personalize trains {name} every {_format(interval)}")
 
             yield from _check_missed_versions(pipeline.settings, name, interval)
             yield from _check_age_limit(pipeline.settings, name, interval)
@@ -53,11 +53,8 @@ def _read_interval(solution: SolutionView) -> timedelta:
     return timedelta(days=int(re.sub(r"\D", "", expression)))
 
 
-def _format_days(interval: timedelta) -> str:
-    """Format what comes after "every". A single day would be `24 h` otherwise."""
-    if interval == timedelta(days=1):
-        return "day"
-    return format_duration(interval.total_seconds())
+def _format(duration: timedelta) -> str:
+    return format_duration(duration.total_seconds())
 
 
 def _check_missed_versions(settings: Settings, name: str, interval: timedelta) -> Iterator[Finding]:
@@ -66,8 +63,8 @@ def _check_missed_versions(settings: Settings, name: str, interval: timedelta) -
 
     if cadence >= 2 * interval:
         text = (
-            f"Personalize trains {name} every {_format_days(interval)}, but a run deploys only the "
-            f"newest version, and runs are {format_duration(cadence.total_seconds())} apart, so "
+            f"Personalize trains {name} every {_format(interval)}, but a run deploys only the "
+            f"newest version, and runs are {_format(cadence)} apart, so "
             "most versions are paid for and never deployed; let runs start more often "
             "(retrainingRate), or let Personalize train less often (schedulingExpression)"
         )
@@ -91,8 +88,8 @@ def _check_age_limit(settings: Settings, name: str, interval: timedelta) -> Iter
         if interval < timedelta(days=limit_days):
             advice += ", or let runs start more often (retrainingRate)"
         text = (
-            f"Personalize trains {name} every {_format_days(interval)}, and a version waits up to "
-            f"{format_duration(cadence.total_seconds())} for a run, so the alarm model-too-old may "
+            f"Personalize trains {name} every {_format(interval)}, and a version waits up to "
+            f"{_format(cadence)} for a run, so the alarm model-too-old may "
             f"go off after {limit_days:g} days although nothing is wrong; {advice}"
         )
         yield Finding("warn", text)
@@ -143,15 +140,10 @@ def _predict_next_start(solution: SolutionView, interval: timedelta) -> datetime
     return last_start + (skipped_count + 1) * interval
 
 
-def _list_last_imports(imports: Iterable[Import]) -> Iterable[Import]:
-    """List the newest import of each dataset that a run created. Others have no fixed hour.
-
-    `imports` are sorted, newest first.
-    """
-    by_dataset: dict[str, Import] = {}
-    for job in imports:
-        if job.run_id is not None:
-            by_dataset.setdefault(job.dataset_arn, job)
+def _list_last_imports(imports: Sequence[Import]) -> Iterable[Import]:
+    """List the newest import of each dataset that a run created. Others have no fixed hour."""
+    # The imports are sorted, newest first, so the newest one has to overwrite the others.
+    by_dataset = {job.dataset_arn: job for job in reversed(imports) if job.run_id is not None}
     return by_dataset.values()
 
 
