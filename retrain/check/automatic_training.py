@@ -154,4 +154,4 @@ def _warn_of_hour(solution: SolutionSettings, next_start: datetime, job: Import)
         f"{resource_name(job.arn)} did from {format_time(job.created_at)} UTC, so the version may "
         "lack rows; let runs start some hours earlier (retrainingRate), or train a version now:"
     )
-    return Finding("warn", text, build_training_command(solution, pipeline_options=()))
+    return Finding("warn", text, build_training_command(solution, ()))

@@ -435,10 +435,9 @@ BATCH_JOB = {"input": "s3://exports/in.json", "output": "s3://exports/out/"}
         (KEY, [None], {KEY: 4}),
         (None, [None], {}),
         (None, [KEY], {KEY: 4}),
-        (KEY, [None, LOGS_KEY], {KEY: 4, LOGS_KEY: 4}),
         (KEY, [LOGS_KEY], {KEY: 1, LOGS_KEY: 4}),
     ],
-    ids=["exports", "both", "no key", "own key", "both and own key", "exports and own key"],
+    ids=["exports", "both", "no key", "own key", "exports and own key"],
 )
 def test_the_keys_of_batch_jobs_need_more_than_those_of_exports(data_key, batch_keys, role_actions):
     jobs = [
