@@ -399,7 +399,7 @@ class LimitsArgs:
 
     The age counts from the training, or from the last run that found the model up to date. The
     default is 1.5 times the longest gap in the schedule, plus `maxTrainingHours`. If Personalize
-    trains a solution, the gap counts as at least 7 days.
+    trains a solution, 7 days are added to the gap, because a version waits for the next run.
     """
 
 
@@ -524,8 +524,8 @@ class RetrainingPipelineArgs:
         gap_seconds = run_times.find_longest_interval_seconds(self.retraining_rate)
         gap_hours = gap_seconds / SECONDS_PER_HOUR
         if any(solution.trained_by == "personalize" for solution in self.solutions):
-            # A schedule may look for new versions much more often than Personalize trains them.
-            gap_hours = max(gap_hours, DEFAULT_AUTO_TRAINING_DAYS * HOURS_PER_DAY)
+            # Personalize trains every 7 days by default, and the version waits for the next run.
+            gap_hours += DEFAULT_AUTO_TRAINING_DAYS * HOURS_PER_DAY
         max_age_hours = gap_hours * MODEL_AGE_FACTOR + self.limits.max_training_hours
         return round(max_age_hours / HOURS_PER_DAY, 2)
 

@@ -134,7 +134,7 @@ def test_the_age_of_the_alarm_is_derived_from_the_longest_gap_unless_it_is_set(r
     assert settings_of(args)["limits"]["maxModelAgeDays"] == days
 
 
-@pytest.mark.parametrize("rate, days", [("1 hour", 7 * 1.5 + 1), ("14 days", 14 * 1.5 + 1)])
+@pytest.mark.parametrize("rate, days", [("2 days", 9 * 1.5 + 1), ("14 days", 21 * 1.5 + 1)])
 def test_a_model_of_personalize_may_get_as_old_as_automatic_training_lets_it(rate, days):
     solutions = [SolutionArgs(solution_arn=SOLUTION, trained_by="personalize")]
     args = minimal(retraining_rate=rate, solutions=solutions)
