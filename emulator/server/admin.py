@@ -10,6 +10,8 @@ Requests and responses contain JSON, and the requests aren't signed.
     POST   /_emulator/train              {"solutionArn": ...}: start the next automatic
                                          training; returns {"started": true}, or false if
                                          no interactions are new
+    POST   /_emulator/skip               {"seconds": ...}: move Personalize's clock forward, which
+                                         is the only service that does not follow the real one
     GET    /_emulator/faults             the pending faults (`emulator.personalize.faults`)
     POST   /_emulator/faults             inject a fault; returns {"id": ...}
     DELETE /_emulator/faults?id=fault-1  remove a fault, or all faults if there's no id

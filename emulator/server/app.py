@@ -94,6 +94,7 @@ def _list_controls(
         ("POST", "train"): lambda request: {
             "started": personalize_service.train_automatically(request["solutionArn"])
         },
+        ("POST", "skip"): lambda request: personalize_service.skip(request["seconds"]),
         ("GET", "faults"): lambda _: faults.list(),
         ("POST", "faults"): lambda fault: {"id": faults.inject(fault)},
         ("DELETE", "faults"): lambda query: faults.clear(query.get("id")),

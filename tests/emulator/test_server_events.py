@@ -12,7 +12,8 @@ import emulator
 
 CONTROLS = (
     "GET /_emulator/health, GET /_emulator/calls, DELETE /_emulator/calls, POST /_emulator/fire, "
-    "POST /_emulator/train, GET /_emulator/faults, POST /_emulator/faults, DELETE /_emulator/faults"
+    "POST /_emulator/train, POST /_emulator/skip, GET /_emulator/faults, POST /_emulator/faults, "
+    "DELETE /_emulator/faults"
 )
 NO_SOLUTION = f"arn:aws:personalize:{REGION}:{ACCOUNT}:solution/none"
 DELETED_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:deleted"

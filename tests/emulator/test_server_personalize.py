@@ -311,3 +311,13 @@ def test_faults_can_be_injected_listed_and_removed(aws):
     client.list_schemas()
     aws.control("DELETE", "faults")
     assert aws.control("GET", "faults") == []
+
+
+def test_the_clock_of_personalize_can_be_moved_forward(aws):
+    client = aws.client("personalize")
+    group = client.create_dataset_group(name=f"skipped-{next(NUMBERS)}")["datasetGroupArn"]
+    aws.control("POST", "skip", {"seconds": 60})
+    described = client.describe_dataset_group(datasetGroupArn=group)["datasetGroup"]
+    assert described["status"] == "ACTIVE"
+    waited = described["lastUpdatedDateTime"] - described["creationDateTime"]
+    assert waited.total_seconds() < 1, "the group was ready long before the end of the minute"
