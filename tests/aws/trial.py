@@ -1,0 +1,71 @@
+"""Runs the phases of a trial in their order, and undoes them in the reverse order.
+
+They are undone at the end, after an error, and after Ctrl-C.
+"""
+
+import signal
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.aws import cleanup
+
+LISTS_LAG_SECONDS = 90
+"""How late AWS's lists may show what was created just before an error or Ctrl-C."""
+
+
+class Phase(NamedTuple):
+    """A part of a trial."""
+
+    name: str
+    """What it does or asks."""
+
+    do: Callable
+    """A function whose result is the answer to compare with the emulator's."""
+
+    price: str = "free"
+    undo: Callable | None = None
+    """Undoes what users undo with a command of their own. `cleanup` removes everything else."""
+
+    goes_on: bool = False
+    """An error of this phase is its answer, and the trial goes on."""
+
+
+def run(phases, page):
+    """Run a trial, and remove whatever it has created. The page gets the answers.
+
+    A second Ctrl-C during the removal ends the process. `make aws-clean` removes the rest then.
+    """
+    begun = []
+    # What ends a process otherwise is treated like Ctrl-C, so that it also leads to the removal.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for phase in phases:
+            # What a phase has done before an error has to be undone as well.
+            begun.append(phase)
+            page.ask(phase)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # whatever it is, we clean up
+        page.stopped = f"It stopped at {begun[-1].name!r}: {str(error) or type(error).__name__}"
+    finally:
+        print(f"{page.stopped} Removing everything; Ctrl-C leaves the rest to `make aws-clean`.")
+        for phase in reversed(begun):
+            if phase.undo:
+                attempt(phase.undo, f"undo {phase.name}", page)
+        attempt(lambda: remove(page), "remove everything", page)
+
+
+def attempt(action, name, page):
+    """Do an action. An error must not keep the others from being done."""
+    try:
+        action()
+    except Exception as error:  # noqa: BLE001  # perhaps the credentials have expired
+        page.left.append(f"could not {name}: {error}")
+
+
+def remove(page):
+    """Remove what belongs to the trial, and write what is left on the page."""
+    account = page.account
+    account.sleep(LISTS_LAG_SECONDS)
+    reasons = cleanup.remove(account, account.trial)
+    page.left += [f"{name} is still there: {reason}" for name, reason in reasons.items()]
+    if not reasons:
+        cleanup.forget(account.folder, account.trial)
