@@ -46,7 +46,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@printf '%s\n' "$$RETRAIN" > $(BIN)/retrain && chmod +x $(BIN)/retrain
 	@touch $@
 
-.PHONY: install demo test check engine lint types workflow mutants faults benchmark pictures dist address requirements help
+.PHONY: install demo test check engine aws aws-clean lint types workflow mutants faults benchmark pictures dist address requirements help
 
 install: $(READY) ## create or update .venv, and write .venv/bin/retrain
 	@echo "$(BIN)/retrain is ready"
@@ -66,6 +66,14 @@ engine: $(READY) ## run the program on the real Pulumi engine (builds a missing 
 		3) echo "the tests of the engine are skipped" ;; \
 		*) exit 1 ;; \
 	esac
+
+AWS := $(BIN)/python -m tests.aws
+
+aws: $(READY) ## try the program on AWS, LEVEL=deploy, run or facts, in REGION (costs money, asks first)
+	@$(AWS) $(LEVEL) $(if $(REGION),--region $(REGION)) $(if $(PRICE),--price $(PRICE)) $(if $(YES),--yes)
+
+aws-clean: $(READY) ## remove what tries on AWS have left in REGION (asks first)
+	@$(AWS) clean $(if $(REGION),--region $(REGION)) $(if $(YES),--yes)
 
 lint: $(READY) ## check style and format
 	@$(BIN)/ruff check $(SOURCES)
@@ -107,4 +115,4 @@ requirements: $(READY) ## compile the requirements from their .in files and cons
 	done
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14

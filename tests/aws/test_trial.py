@@ -1,0 +1,129 @@
+"""Proves that a trial asks first, and that nothing is left of it after an error and Ctrl-C."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+
+from tests.aws import __main__ as program
+from tests.aws.conftest import InProcess
+from tests.aws.deploy import RESOURCES
+from tests.aws.page import ROOT
+from tests.aws.stack import CommandError
+from tests.aws.trial import Phase
+from tests.aws.world import World
+
+
+class Terminal(io.StringIO):
+    """What a person types into a terminal."""
+
+    def isatty(self):
+        """Return True."""
+        return True
+
+
+@pytest.mark.parametrize("typed", [io.StringIO, Terminal])
+@pytest.mark.parametrize("level", ["deploy", "run", "facts"])
+def test_without_a_yes_nothing_is_done(trial, capsys, level, typed):
+    answer = "no" if typed is Terminal else "yes"
+    trial.patch.setattr(sys, "stdin", typed(f"{answer}\n"))
+    trial.emulator.control("DELETE", "calls")
+    assert trial(level) == 2
+    assert {call["action"] for call in trial.emulator.calls()} == {"sts:GetCallerIdentity"}
+    assert "It takes some " in capsys.readouterr().out
+    assert list(trial.folder.iterdir()) == []
+
+
+class Undestroyable(InProcess):
+    """A stack that cannot be deployed again, and that Pulumi cannot destroy."""
+
+    def destroy(self):
+        """Fail like Pulumi without its state."""
+        raise CommandError("the state is lost")
+
+
+def fail():
+    """Fail like a phase to which AWS answers with an error."""
+    raise ValueError("no")
+
+
+def press_ctrl_c():
+    """Interrupt the trial."""
+    signal.raise_signal(signal.SIGINT)
+
+
+def terminate():
+    """End the trial as the system does when it shuts down."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+DENIED_TAGS = {"fault": "deny", "operation": "ListTagsForResource"}
+PHASES = {
+    "group": [["CreateDatasetGroup", {"name": "a"}]],
+    "dataset": [["upload", "a.csv", 999], *RESOURCES["deploy"]],
+    "training": [["CreateSolutionVersion", {"solutionArn": "<solution/solution>", "name": "a"}]],
+}
+
+
+@pytest.mark.parametrize(
+    "last, end",
+    [*((last, fail) for last in PHASES), ("training", press_ctrl_c), ("training", terminate)],
+)
+def test_what_was_done_is_undone_in_reverse_order_and_nothing_is_left(trial, last, end):
+    names = list(PHASES)[: list(PHASES).index(last) + 1]
+    undone = []
+
+    def build_phases(account, _):
+        world = World(account)
+        phases = [
+            Phase(name, partial(world.ask, PHASES[name]), undo=partial(undone.append, name))
+            for name in names
+        ]
+        return [*phases, Phase("end", end)]
+
+    # A resource whose tags cannot be read for a moment must not count as a stranger's.
+    trial.emulator.control("POST", "faults", DENIED_TAGS)
+    trial.patch.setitem(program.LEVELS, "facts", build_phases)
+    assert trial("facts", "--yes") == 1
+    trial.emulator.control("DELETE", "faults")
+    assert undone == names[::-1]
+    assert trial.page.stopped.startswith("It stopped at 'end': ")
+    assert (trial.page.left, trial.count()) == ([], {})
+    assert [file.name for file in trial.folder.iterdir()] == ["aws.md"]
+
+
+def test_the_targets_of_make_pass_their_variables():
+    targets = ("aws", "aws-clean", "LEVEL=facts", "REGION=eu-west-1", "PRICE=free", "YES=1")
+    make = ("make", "--dry-run", "--old-file", ".venv/.requirements", "--directory", ROOT)
+    printed = subprocess.check_output([*make, "--silent", *targets], text=True)  # noqa: S603
+    assert printed.splitlines() == [
+        ".venv/bin/python -m tests.aws facts --region eu-west-1 --price free --yes",
+        ".venv/bin/python -m tests.aws clean --region eu-west-1 --yes",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fault, reason",
+    [
+        ({"fault": "deny", "operation": "CreateSolution"}, "AccessDeniedException"),
+        ({"fault": "fail", "job": "dataset"}, "CREATE FAILED"),
+    ],
+)
+def test_a_level_ends_if_something_cannot_be_created(trial, fault, reason):
+    trial.emulator.control("POST", "faults", fault)
+    assert trial("deploy", "--yes") == 1
+    assert "It stopped at 'datasets, an untrained solution and a key': " in trial.page.stopped
+    assert reason in trial.page.stopped
+    assert trial.count() == {}
+
+
+def test_what_pulumi_cannot_destroy_is_removed_without_it(trial):
+    trial.patch.setattr(program.deploy, "Stack", Undestroyable)
+    assert trial("deploy", "--yes") == 1
+    assert "It stopped at 'pulumi up again': " in trial.page.stopped
+    assert trial.page.left == ["could not undo pulumi up: the state is lost"]
+    assert trial.count() == {}
