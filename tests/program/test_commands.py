@@ -60,7 +60,7 @@ def short(command):
 
 def lines(text):
     """Return the commands in a block, one for each line, pipe and substitution."""
-    return re.findall(r"\b((?:retrain|pulumi|aws) [^|&)\n]*)", text)
+    return re.findall(r"(?<!make )\b((?:retrain|pulumi|aws) [^|&)\n]*)", text)
 
 
 def pasted():
