@@ -676,7 +676,10 @@ class Storyteller:
         stack = next(stack for stack, _, campaign in self.campaigns() if campaign == arn)
         settings = stack.group.settings()
         target = SimpleNamespace(
-            settings=settings, access=SimpleNamespace(personalize=client), command=lambda *_: ""
+            settings=settings,
+            access=SimpleNamespace(personalize=client),
+            options=[],
+            command=lambda *_: "",
         )
         with self.without_faults(), suppress(FailedError, OperatorError):
             # The command also asks and waits.
