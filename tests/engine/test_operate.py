@@ -43,7 +43,7 @@ REMOVAL = (ROOT / "docs" / "deployment.md", "Remove a stack")
 PASTED = (DEPLOY, CADENCE, REMOVAL)
 """The pages and sections whose commands are all pasted here. `tests/program/test_commands.py` looks
 for the commands of other sections elsewhere."""
-ELSEWHERE = ("make install", "pulumi login", "retrain rehearse")
+ELSEWHERE = ("make install", "pulumi login", "retrain rehearse", "retrain watch -s")
 """Commands that are not pasted here. The tests install the program, keep the state of stacks in a
 folder, and rehearse stacks in `tests/end_to_end`. A run that hangs is not watched to its end."""
 SHORT_WAITS = {"solutions[0].campaigns[0].probe.minutes": "0.001"}
