@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from retrain.account.errors import AWS_ERRORS
 from tests.aws import cleanup, deploy, facts, live, trial
 from tests.aws.account import FOLDER, Account
 from tests.aws.page import Page
@@ -25,12 +26,17 @@ def main(arguments=None, *, sleep=time.sleep, virtual_environment=Path(sys.prefi
     options = parse(arguments)
     options.virtual_environment = virtual_environment
     account = Account(options.region, FOLDER, sleep=sleep)
+    try:
+        number = account.number
+    except AWS_ERRORS as error:
+        print(f"error: {error}; log in, or set AWS_PROFILE. Nothing was created.", file=sys.stderr)
+        return EXIT_REFUSED
     if options.level == "clean":
         return clean(account, options)
 
     price = {"deploy": deploy.PRICE, "run": live.PRICE, "facts": facts.PRICES[options.price]}
     page = Page(options.level, account, price[options.level])
-    print(f"This creates resources in account {account.number}, {account.region}, with the name")
+    print(f"This creates resources in account {number}, {account.region}, with the name")
     print(f"{account.trial}, and removes them at the end. It takes {page.price}.")
     if not confirm(options):
         return EXIT_REFUSED

@@ -38,6 +38,18 @@ def test_without_a_yes_nothing_is_done(trial, capsys, level, typed):
     assert list(trial.folder.iterdir()) == []
 
 
+def test_without_credentials_one_line_says_so(trial, capsys):
+    trial.patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    trial.patch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    trial.patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        trial.patch.delenv(name)
+    assert trial("deploy") == 2
+    assert capsys.readouterr().err == (
+        "error: Unable to locate credentials; log in, or set AWS_PROFILE. Nothing was created.\n"
+    )
+
+
 class Undestroyable(InProcess):
     """A stack that cannot be deployed again, and that Pulumi cannot destroy."""
 
