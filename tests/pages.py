@@ -1,6 +1,7 @@
 """Reads the commands of the documentation, which tests paste or look for."""
 
 import re
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -36,3 +37,15 @@ def commands(page: Path, heading: str) -> list[str]:
     text = sections(page)[heading].replace("\\\n", " ")
     found = [*INDENTED.finditer(text), *INLINE.finditer(text)]
     return [match[1].strip() for match in sorted(found, key=lambda match: match.start())]
+
+
+def tracked_files() -> list[str]:
+    """Return the paths of all files of the repository that git knows."""
+    listed = subprocess.run(
+        ["git", "ls-files"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return listed.stdout.splitlines()

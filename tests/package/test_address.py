@@ -13,6 +13,7 @@ import pytest
 from docs.address import FILES, read_address
 from tests.package.plugin import ROOT
 from tests.package.test_schema import PROJECT
+from tests.pages import tracked_files
 
 COPY = re.compile(
     r"""(?:git\ clone\ https:// | git\+https:// | git:// | package\ add\  | retraining:\ (?=\S+/)
@@ -40,14 +41,7 @@ def checkout(tmp_path):
 
 def copies():
     """Yield the file, the address and the version of each copy in the files of the repository."""
-    listed = subprocess.run(
-        ["git", "ls-files"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
+    for name in tracked_files():
         text = (ROOT / name).read_text(errors="replace")
         for match in COPY.finditer(text):
             yield name, match["address"], match["version"]

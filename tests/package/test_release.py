@@ -14,6 +14,7 @@ from docs.address import read_address
 from tests.package.plugin import ROOT
 from tests.package.release import USES
 from tests.package.test_schema import PROJECT
+from tests.pages import tracked_files
 
 COPY = "https://github.com/other/copy"
 TAG = f"v{PROJECT['version']}"
@@ -29,18 +30,6 @@ MANIFESTS = {"requirements.txt": "pip", "go.mod": "gomod", "package.json": "npm"
 """A file that pins packages -> how Dependabot calls them."""
 NOT_PINNED = re.compile(r"examples/|package/requirements")
 """An example is copied, and the plugin takes the requirements of the checkout."""
-
-
-def tracked():
-    """Return the names of all files of the repository."""
-    listed = subprocess.run(
-        ["git", "ls-files"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return listed.stdout.splitlines()
 
 
 def test_the_changelog_begins_with_the_version():
@@ -154,7 +143,7 @@ def test_dependabot_updates_every_file_that_pins_something():
     }
     pinned = {
         (MANIFESTS[name], f"/{folder}")
-        for folder, _, name in (path.rpartition("/") for path in tracked())
+        for folder, _, name in (path.rpartition("/") for path in tracked_files())
         if name in MANIFESTS and not NOT_PINNED.match(f"{folder}/{name}")
     }
     assert watched == {*pinned, ("github-actions", "/")}

@@ -77,7 +77,8 @@ def test_the_description_is_the_readme_with_links_to_the_files_of_the_release(wh
     readme = (ROOT / "README.md").read_text()
     assert message["Description-Content-Type"] == "text/markdown"
 
-    address, tag = PROJECT["urls"]["Repository"], f"v{PROJECT['version']}"
+    address = PROJECT["urls"]["Repository"]
+    tag = f"v{PROJECT['version']}"
     links = TARGET.findall(described)
     assert [link for link in links if "//" not in link and link[0] != "#"] == []
     named = {link.partition(f"/{tag}/")[2] for link in links if link.startswith(address)} - {""}
