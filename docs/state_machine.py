@@ -122,15 +122,9 @@ def _condition(rule: Document) -> str:
 
     For a comparison with a text, the label is only this text.
     """
-    if "And" in rule:
-        parts = cast("list[Document]", rule["And"])
-        # IsPresent only guards another condition on the same field.
-        return " and ".join(_condition(part) for part in parts if "IsPresent" not in part)
     if "StringEquals" in rule:
         return str(rule["StringEquals"])
     field = str(rule["Variable"]).rpartition(".")[2]
-    if "IsNull" in rule:
-        return f"{field} is {'' if rule['IsNull'] else 'not '}null"
     if "NumericEquals" in rule:
         return f"{field} is {rule['NumericEquals']}"
     return f"{field} is {json.dumps(rule['BooleanEquals'])}"
