@@ -37,15 +37,23 @@ pulumi() {
 """
 """A reader answers the questions. `doctor` may find problems, and nobody confirms an address."""
 DEPLOY = (ROOT / "README.md", "Deploy it to AWS")
+OPERATE = (ROOT / "README.md", "Operate it")
 WHO_TRAINS = (ROOT / "docs" / "deployment.md", "Who trains a solution")
 CADENCE = (ROOT / "docs" / "deployment.md", "Change the cadence")
 REMOVAL = (ROOT / "docs" / "deployment.md", "Remove a stack")
-PASTED = (DEPLOY, CADENCE, REMOVAL)
+PASTED = (DEPLOY, OPERATE, CADENCE, REMOVAL)
 """The pages and sections whose commands are all pasted here. `tests/program/test_commands.py` looks
 for the commands of other sections elsewhere."""
-ELSEWHERE = ("make install", "pulumi login", "retrain rehearse", "retrain watch -s")
+ELSEWHERE = (
+    "make install",
+    "pulumi login",
+    "retrain rehearse",
+    "retrain watch -s",
+    "retrain approve",
+)
 """Commands that are not pasted here. The tests install the program, keep the state of stacks in a
-folder, and rehearse stacks in `tests/end_to_end`. A run that hangs is not watched to its end."""
+folder, and rehearse stacks in `tests/end_to_end`. A run that hangs is not watched to its end, and
+no version waits for an approval."""
 SHORT_WAITS = {"solutions[0].campaigns[0].probe.minutes": "0.001"}
 """The keys of the config that let a run end within seconds."""
 
@@ -141,6 +149,7 @@ def test_a_group_is_adopted_deployed_retrained_rolled_back_and_traced_after_a_de
     readme.until("retrain start")
     new_version = served_version()
     assert new_version != first_version
+    readme = paster(*OPERATE)
     assert new_version.rpartition("/")[2] in readme.until("retrain status")
     readme.until("retrain test-alarm")
     readme.until("retrain rollback")
