@@ -103,7 +103,7 @@ UNREPORTED_RUN_ADVICE = Advice(
     "The imports, trainings and updates of the run go on. The next run uses those that succeed, "
     "and finishes the trials. If you cannot wait for it, start a run:",
     ["retrain start"],
-    'docs/emergencies.md, section "No report"',
+    'docs/emergencies.md, section "A run was stopped or timed out"',
 )
 RUN_ADVICE: Mapping[str, Advice] = {
     "RunRefused": Advice(

@@ -175,7 +175,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
     printed = paste("A run failed")
     assert "DEPLOYED: " in printed
     assert run_id in printed
-    asked = {"CAMPAIGN": films.campaign_arn, "USER_ID": "user-001"}
+    asked = {"CAMPAIGN_ARN": films.campaign_arn, "USER_ID": "user-001"}
     printed = paste("Recommendations are wrong", **asked)
     assert "DEPLOYED" in printed
     assert "itemList" in printed
@@ -185,7 +185,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
     assert films.read_run(stopped.arn).status == "ABORTED"
     assert schedule_states(films) == ["DISABLED"]
     eventually(lambda: films.closing_records(films.read_run(stopped.arn)), bool)
-    assert "with retrain stop" in paste("No report")
+    assert "with retrain stop" in paste("A run was stopped or timed out")
     assert re.search(r"^(?:DEPLOYED|SKIPPED): ", paste("Start again"), re.MULTILINE)
 
     served = films.served_version()
@@ -219,7 +219,7 @@ def test_a_campaign_is_rolled_back_without_retrain(paste, films):
     deployed = films.run(force=True)
     (campaign,) = deployed.report["solutions"][0]["campaigns"]
     old_version = campaign["previousVersionArn"]
-    printed = paste("Roll back a campaign", slice(1, None), CAMPAIGN=films.campaign_arn)
+    printed = paste("Roll back a campaign", slice(1, None), CAMPAIGN_ARN=films.campaign_arn)
     assert f"serves now:    {deployed.version_arn}\nserved before: {old_version}\n" in printed
     assert "last update:   ACTIVE\n" in printed
 
