@@ -8,7 +8,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 GUIDES = [
     ROOT / "docs" / name
-    for name in ("emergencies.md", "operations.md", "runs.md", "messages.md", "dashboard.md")
+    for name in (
+        "emergencies.md",
+        "operations.md",
+        "runs.md",
+        "on-export.md",
+        "tags.md",
+        "messages.md",
+        "dashboard.md",
+    )
 ]
 """The pages whose fenced blocks tests/end_to_end/test_guide.py pastes."""
 PROGRAMS = ("retrain", "pulumi", "aws", "make")

@@ -202,7 +202,7 @@ def test_the_commands_for_an_emergency_work(paste, films):
 
     assert '"step": "report_outcome"' in paste("Logs", RUN_ID=run_id)
     assert '"step": "watch_pipeline"' in paste("Age of the models")
-    tags = json.loads(paste("Tags", CAMPAIGN=films.campaign_arn))
+    tags = json.loads(paste("Tags", CAMPAIGN_ARN=films.campaign_arn))
     assert "retraining-good" in [tag["tagKey"] for tag in tags]
     assert "ROLLED_BACK: " in paste("Start a run"), "the next run tells everybody once"
     started = json.loads(paste("A trial that has not ended"))["executionArn"]
@@ -300,7 +300,7 @@ def test_the_config_is_changed_and_deployed(paste, pulumi_calls):
 
 
 def test_the_decisions_about_ready_markers_are_printed(paste):
-    assert paste("Runs on the arrival of exports") in {"", "None\n"}, "the stack has no markers"
+    assert paste("If no run starts") in {"", "None\n"}, "the stack has no markers"
 
 
 def test_every_section_with_commands_is_pasted():

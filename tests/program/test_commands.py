@@ -40,6 +40,7 @@ RUN_BY = {
     "retrain history --limit --plot": ("retrain", "history --limit 50 --plot "),
     "retrain rehearse --help": ("retrain", '"--help"'),
     "retrain rehearse --keep": ("retrain", '"--keep"'),
+    "retrain start --dataset --solution": ("retrain", '"--dataset items --solution series"'),
     "retrain start --force --watch": ("retrain", "--force"),
     "retrain start --skip-import --watch": ("retrain", "start --skip-import"),
     "retrain watch --run": ("retrain", "--run "),

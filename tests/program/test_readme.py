@@ -35,6 +35,7 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 ERRORS = (ROOT / "docs" / "errors.md").read_text()
 DASHBOARD = (ROOT / "docs" / "dashboard.md").read_text()
 RUNS = (ROOT / "docs" / "runs.md").read_text()
+TAGS = (ROOT / "docs" / "tags.md").read_text()
 REHEARSAL = (ROOT / "docs" / "rehearsal.md").read_text()
 PAGES = [
     ROOT / "README.md",
@@ -133,7 +134,7 @@ def test_every_tag_that_the_pipeline_writes_is_explained():
     tags = [
         value for name, value in vars(known_tags).items() if name.isupper() and "-" in str(value)
     ]
-    assert [code(row[0])[0] for row in rows(RUNS, "tag")] == tags
+    assert [code(row[0])[0] for row in rows(TAGS, "tag")] == tags
 
 
 def test_every_key_of_the_input_is_explained():
@@ -237,7 +238,7 @@ MOST_LINES = {
     "README.md": 200,
     "docs/emergencies.md": 350,
     "docs/operations.md": 350,
-    "docs/runs.md": 320,
+    "docs/runs.md": 280,
 }
 
 

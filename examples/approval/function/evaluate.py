@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 
 TAG = "retraining-approval"
-"""The tag of a version with the answer. docs/runs.md of the pipeline documents its value."""
+"""The tag of a version with the answer. docs/tags.md of the pipeline documents its value."""
 MIN_COVERAGE = 0.05
 
 

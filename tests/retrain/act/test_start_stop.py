@@ -44,7 +44,10 @@ def test_golden_a_run_is_started_and_stopped_with_its_training(golden):
         ("", {}),
         ("--skip-import --force", {"skipImport": True, "force": True}),
         ("--dataset items --dataset users", {"datasets": ["items", "users"]}),
-        ("--solution series", {"solutions": [f"{PERSONALIZE}:solution/series"]}),
+        (
+            "--dataset items --solution series",
+            {"datasets": ["items"], "solutions": [f"{PERSONALIZE}:solution/series"]},
+        ),
     ],
 )
 def test_the_options_become_the_input_of_the_execution(options, request_):
