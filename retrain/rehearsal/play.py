@@ -111,7 +111,7 @@ class DeployedStack:
         Raises SystemExit if the operator interrupts the run.
         """
         self._reset_alarms()
-        print_progress(f"firing the schedule for {scheduled_time}")
+        print_progress(f"firing the schedule as if it were {scheduled_time}")
         group, schedule = self.schedule_arn.split("/")[1:]
         execution_arn = self.resources.emulator.fire(schedule, group, scheduled_time)
 
