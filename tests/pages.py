@@ -42,9 +42,14 @@ def blocks(page: Path) -> dict[str, list[str]]:
 
 def commands(page: Path, heading: str) -> list[str]:
     """Return the commands of a section in the order of the page, one for each line."""
-    text = sections(page)[heading].replace("\\\n", " ")
+    text = FENCED.sub(_indent, sections(page)[heading]).replace("\\\n", " ")
     found = [*INDENTED.finditer(text), *INLINE.finditer(text)]
     return [match[1].strip() for match in sorted(found, key=lambda match: match.start())]
+
+
+def _indent(fenced: re.Match[str]) -> str:
+    """Turn a fenced block into an indented one."""
+    return textwrap.indent(textwrap.dedent(fenced[1]), "    ")
 
 
 def tracked_files() -> list[str]:

@@ -1,10 +1,9 @@
-"""Proves that the policy in docs/deployment.md has actions that exist and fit their resources.
+"""Proves that docs/deploy-policy.json has actions that exist and fit their resources.
 
 `tests/engine/test_life.py` compares the actions with those that a deployment calls.
 """
 
 import json
-import re
 
 from tests.components.test_policies import IAM, fits, resource_patterns
 from tests.program.sample_stack import ROOT
@@ -12,8 +11,7 @@ from tests.program.sample_stack import ROOT
 
 def documented():
     """Return each action of the policy in the guide, with its resources."""
-    section = (ROOT / "docs" / "deployment.md").read_text().partition("## Permissions to deploy")[2]
-    statements = json.loads(re.search(r"```json\n(.*?)```", section, re.DOTALL)[1])["Statement"]
+    statements = json.loads((ROOT / "docs" / "deploy-policy.json").read_text())["Statement"]
     lists = [
         [
             value if isinstance(value, list) else [value]
