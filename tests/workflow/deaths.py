@@ -384,7 +384,10 @@ def reason(message: str) -> str:
 
 def table() -> str:
     """Return the table of the guide."""
-    head = "| what is broken | alarms, at the latest | what the run says | what mends it |\n"
+    head = (
+        "| what is broken | alarms, at the latest | what a run says, if one is started "
+        "| what fixes it |\n"
+    )
     return head + "| --- | --- | --- | --- |\n" + "".join(f"{row(death)}\n" for death in DEATHS)
 
 
