@@ -14,6 +14,10 @@ GUIDES = [
         "runs.md",
         "on-export.md",
         "tags.md",
+        "quality-gate.md",
+        "bake.md",
+        "approval-by-program.md",
+        "delete-users.md",
         "messages.md",
         "dashboard.md",
     )

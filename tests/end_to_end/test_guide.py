@@ -19,7 +19,7 @@ from tests.warm_commands import warm_command
 CHANGE = "# CHANGES AWS"
 CHANGING = re.compile(
     r"\b(?:start-execution|create-\w+|stop-\w+|update-\w+|tag-resource"
-    r"|delete-message|pulumi up"
+    r"|delete-message|s3 cp|pulumi up"
     r"|retrain (?:start|stop|rollback|pause|resume|pin|unpin|approve|test-alarm))\b"
 )
 """The commands of the guide that change something."""
@@ -37,7 +37,7 @@ sleep() { command sleep 0.1; }
 aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }
 retrain() {
     case $1 in start | stop | rollback) set -- "$@" --yes ;; esac
-    command retrain "${@/-s/--state-machine-arn}" 2>&1 ||
+    command retrain "${@/#-s/--state-machine-arn}" 2>&1 ||
         case $?,$1 in 1,doctor | 1,plan) ;; *) false ;; esac
 }
 """
@@ -205,6 +205,10 @@ def test_the_commands_for_an_emergency_work(paste, films):
     tags = json.loads(paste("Tags", CAMPAIGN_ARN=films.campaign_arn))
     assert "retraining-good" in [tag["tagKey"] for tag in tags]
     assert "ROLLED_BACK: " in paste("Start a run"), "the next run tells everybody once"
+    assert previous.rpartition("/")[2] in paste("Look at the pipeline")
+    assert "DEPLOYED: " in paste("After a run", slice(2))
+    newest = films.served_version()
+    assert "films serves it" in paste("After a run", slice(2, None), VERSION=newest)
     started = json.loads(paste("A trial that has not ended"))["executionArn"]
     assert films.wait_for(started).status == "SUCCEEDED"
 
@@ -275,8 +279,42 @@ def test_the_address_of_the_dashboard_is_printed_and_the_dashboard_exists(paste,
 def test_a_baseline_is_created(paste, films):
     personalize = films.client("personalize")
     solution = personalize.describe_solution(solutionArn=films.solution_arn)["solution"]
-    printed = json.loads(paste("The quality gate", GROUP=solution["datasetGroupArn"]))
+    group_arn = solution["datasetGroupArn"]
+    printed = json.loads(paste("Set up a baseline", slice(1), GROUP=group_arn))
     assert printed["solutionArn"].endswith(":solution/movies-popular")
+
+
+def test_a_baseline_is_trained_without_an_import(paste, films):
+    name = films.solution_arn.rpartition("/")[2]
+    printed = paste("Set up a baseline", slice(1, None), BASELINE=name)
+    assert re.search(r"^(?:DEPLOYED|SKIPPED): ", printed, re.MULTILINE)
+
+
+def test_a_version_that_no_run_has_asked_about_takes_no_answer(paste, films):
+    for answer in (slice(1), slice(1, None)):
+        printed = paste("Approve a version", answer, code=1, VERSION=films.served_version())
+        assert "is not a version of the last month" in printed
+
+
+def test_an_export_is_made_newer_than_a_deletion(paste, films):
+    assert "running" in paste("What you do")
+    before = written_at(films)
+    printed = paste("An export from before the deletion", EXPORT="s3://films-exports/users/")
+    assert "copy: s3://films-exports/users/" in printed
+    after = written_at(films)
+    assert after.keys() == before.keys()
+    assert all(after[key] > before[key] for key in before)
+
+
+def written_at(films):
+    """Return when each file of the users' export was written."""
+    listed = films.client("s3").list_objects_v2(Bucket="films-exports", Prefix="users/")
+    return {file["Key"]: file["LastModified"] for file in listed["Contents"]}
+
+
+def test_each_page_begins_with_the_same_commands():
+    titles = ("Daily operations", "Set up the quality gate", "Delete users")
+    assert [COMMANDS[title] for title in titles] == [[SET_UP]] * len(titles)
 
 
 def test_the_config_is_changed_and_deployed(paste, pulumi_calls):

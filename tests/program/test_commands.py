@@ -41,7 +41,7 @@ RUN_BY = {
     "retrain rehearse --help": ("retrain", '"--help"'),
     "retrain rehearse --keep": ("retrain", '"--keep"'),
     "retrain start --dataset --solution": ("retrain", '"--dataset items --solution series"'),
-    "retrain start --force --watch": ("retrain", "--force"),
+    "retrain start --force --skip-import": ("retrain", '"--skip-import --force"'),
     "retrain start --skip-import --watch": ("retrain", "start --skip-import"),
     "retrain watch --run": ("retrain", "--run "),
 }
