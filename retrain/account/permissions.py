@@ -37,7 +37,11 @@ PERMISSION_TABLE: Sequence[tuple[str, str, str]] = (
     ),
     ("state machine", "states:ListExecutions", f"{RUN_COMMANDS} approve"),
     ("state machine", "states:StartExecution", "start approve"),
-    ("executions", "states:DescribeExecution", "status doctor plan start stop watch history"),
+    (
+        "executions",
+        "states:DescribeExecution",
+        "status doctor plan start stop watch history rollback",
+    ),
     (
         "executions",
         "states:GetExecutionHistory",

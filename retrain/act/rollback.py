@@ -30,8 +30,8 @@ from retrain.account.option_words import build_training_command
 from retrain.account.output import confirm, print_command, print_json, print_message, print_result
 from retrain.account.target import Target
 from retrain.look.pipeline_status import choose_metric
-from retrain.look.runs import find_run_id, list_running_executions
-from retrain.look.versions import build_deletion_warning
+from retrain.look.runs import find_run_id, list_running_executions, read_reports
+from retrain.look.versions import build_deletion_warning, find_rejections
 from retrain.names import find_campaign_arn, is_named, short_name
 from retrain.options import (
     CampaignOption,
@@ -42,7 +42,7 @@ from retrain.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
     from mypy_boto3_personalize.type_defs import CampaignTypeDef
 
@@ -99,6 +99,11 @@ def rollback(
     """
     move = plan_move(target, find_campaign_arn(target, campaign), to)
     _print_move(target, move)
+    # By default, the target has passed its trial, so don't spend seconds on reading all reports.
+    if to:
+        rejections = find_rejections(read_reports(target), move.campaign_arn)
+        if move.target_arn in rejections:
+            print_message(f"warning: it was rejected: {rejections[move.target_arn]}")
     confirm("Move the campaign?", "nothing was changed", yes=yes)
 
     start_move(target, move)
@@ -138,8 +143,11 @@ def plan_move(target: Target, campaign_arn: str, to: str | None = None) -> Move:
     try:
         target_arn = _choose_version(campaign_arn, state.record, served_arn, choices, to)
     except OperatorError as error:
-        # The versions' metrics are only needed if the operator has to choose among them.
-        hint = _build_hint(target, choices, solution, state.record)
+        # What runs said about the versions only matters if the operator has to choose among them.
+        rejections = find_rejections(read_reports(target), campaign_arn)
+        # Versions that were rejected come last. Otherwise, the order stays newest first.
+        choices.sort(key=lambda version: version.arn in rejections)
+        hint = _build_hint(target, choices, solution, state.record, rejections)
         raise type(error)(f"{error.text}; {hint}") from None
 
     blocked_arn = _choose_blocked_version(state.record, served_arn, target_arn, versions)
@@ -224,8 +232,12 @@ def _build_hint(
     choices: Sequence[SolutionVersion],
     solution: SolutionSettings,
     record: DeploymentRecord,
+    rejected_arns: Container[str],
 ) -> str:
-    """Build a hint that lists the versions to choose from, or says how to train another one."""
+    """Build a hint that lists the versions to choose from, or says how to train another one.
+
+    The choices are sorted, best first.
+    """
     if not choices:
         train_command = build_training_command(solution, target.options)
         return f"no other version is ACTIVE, so train one: `{train_command}`"
@@ -240,6 +252,8 @@ def _build_hint(
             details.append(f"{format_metric_name(metric)} {value:.4f}")
         if version.arn == record.blocked_version_arn:
             details.append("rolled back before")
+        if version.arn in rejected_arns:
+            details.append("was rejected")
         lines.append(f"{short_name(version.arn)}: {', '.join(details)}")
     return "\n  ".join(lines)
 

@@ -14,8 +14,8 @@ from retrain.look.lineage import build_lineage_lines, read_lineage
 from retrain.look.lines import print_lines
 from retrain.look.plot import write_plot
 from retrain.look.run_events import read_run
-from retrain.look.runs import build_no_run_error, list_executions
-from retrain.look.versions import VersionNotes, find_version_arn
+from retrain.look.runs import build_no_run_error, list_executions, read_reports
+from retrain.look.versions import VersionNotes, find_rejections, find_version_arn
 from retrain.options import JsonOption, PlotOption, command
 
 if TYPE_CHECKING:
@@ -95,14 +95,20 @@ def _show_version(options: PipelineOptions, version: str, *, as_json: bool) -> N
 
     If `version` is an ARN, no pipeline is looked up, because it may already have been destroyed.
     """
-    access = options.access
-    version_arn = version
-    if not version.startswith("arn:"):
+    if version.startswith("arn:"):
+        lineage = read_lineage(options.access, version)
+    else:
         target = find_target(*options)
-        access = target.access
         version_arn = find_version_arn(target, version)
+        lineage = read_lineage(target.access, version_arn)
 
-    lineage = read_lineage(access, version_arn)
+        # Only the reports of runs say why a version was rejected.
+        reports = [*read_reports(target)]
+        for campaign in lineage["campaigns"]:
+            reason = find_rejections(reports, campaign["campaignArn"]).get(version_arn)
+            if reason:
+                campaign["relations"].append(f"a run REJECTED it: {reason}")
+
     if as_json:
         print_json(lineage)
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
 from functions.common import clock
 from functions.common.formatting import format_hours, format_time
+from functions.common.messages import join_reasons, shorten_arns
 from functions.personalize.approvals import find_approval_status, parse_approval
 from functions.personalize.lists import list_deletions
 from functions.personalize.tags import BLOCKED_VERSION_TAG, read_tags
@@ -18,6 +20,7 @@ from retrain.account.errors import AWS_ERRORS, OperatorError, explain_aws_error
 from retrain.names import is_named, short_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from mypy_boto3_personalize import PersonalizeClient
@@ -78,6 +81,23 @@ def _find_later_deletion(client: PersonalizeClient, version_arn: str) -> Deletio
 
     # A version that was created a moment ago may not be listed yet.
     return None
+
+
+def find_rejections(reports: Iterable[Report], campaign_arn: str) -> dict[str, str]:
+    """Map the ARN of each version that a run rejected at a campaign to the reason.
+
+    The reports may be read while we go through them. If one can't be read, those after it are left
+    out, because an error mustn't prevent an urgent rollback.
+    """
+    rejections = {}
+    with suppress(*AWS_ERRORS):
+        for report in reports:
+            for campaign in list_campaign_reports(report):
+                if campaign["campaignArn"] == campaign_arn and campaign["outcome"] == "REJECTED":
+                    reason = join_reasons(campaign["reasons"])["text"]
+                    rejections[str(campaign["versionArn"])] = shorten_arns(reason)
+
+    return rejections
 
 
 class VersionNotes:

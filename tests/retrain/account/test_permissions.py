@@ -106,8 +106,12 @@ def test_a_command_uses_its_permissions_and_no_others(calls):
     assert {command: actions for command, actions in unused.items() if actions} == {
         "start": {"states:DescribeExecution", "states:GetExecutionHistory"},
         "history": {"states:GetExecutionHistory"},
-        # Only a rollback without a way back lists the versions with their metrics.
-        "rollback": {"personalize:GetSolutionMetrics", "states:GetExecutionHistory"},
+        # Only a rollback without a way back lists the versions with their metrics and verdicts.
+        "rollback": {
+            "personalize:GetSolutionMetrics",
+            "states:DescribeExecution",
+            "states:GetExecutionHistory",
+        },
         "approve": {
             "personalize:DescribeDatasetImportJob",
             "personalize:ListDatasetImportJobs",

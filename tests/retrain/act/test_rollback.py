@@ -136,6 +136,31 @@ def test_a_rollback_that_cannot_work_changes_nothing_and_names_the_way_out(optio
     assert result.err.startswith(reason.format(**ids)), result.err
 
 
+def test_a_version_that_was_rejected_is_offered_last_and_chosen_with_a_warning():
+    """Its metric is why a run rejected it, so `history` says so too."""
+    with account() as prod:
+        prod.pipeline.foreign_training()
+        prod.pipeline.sleep(4 * HOUR)
+        prod.pipeline.upload_worse_data()
+        prod.pipeline.run()
+        _, foreign, rejected = map(short, prod.pipeline.versions())
+        listed = prod.retrain("rollback").err.splitlines()
+        chosen = prod.retrain(f"rollback --to {rejected}").err.splitlines()
+        others = prod.retrain(f"rollback --to {foreign}").err.splitlines()
+        traced = [prod.retrain(f"history --version {name}").out for name in (rejected, foreign)]
+
+    assert [line.split()[0] for line in listed[1:]] == [f"{foreign}:", f"{rejected}:"]
+    assert [line.rpartition(", ")[2] for line in listed[1:]] == ["NDCG@10 0.4716", "was rejected"]
+    reason = "NDCG@10 fell from 0.4716 to 0.0339, by more than 25%"
+    warning = f"warning: it was rejected: {reason}"
+    assert (chosen[1], warning in others) == (warning, False)
+    relations = ["does not serve it", f"a run REJECTED it: {reason}"]
+    assert [text.splitlines()[-1] for text in traced] == [
+        f"campaigns     home {', '.join(relations)}",
+        "campaigns     home does not serve it",
+    ]
+
+
 @pytest.mark.parametrize(
     "fault, error",
     [

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
+from botocore.exceptions import EndpointConnectionError
+
 from retrain import cli
 from retrain.look import versions
 from retrain.look.lineage import build_lineage_lines
@@ -46,6 +48,17 @@ def test_a_solution_may_need_no_approval_any_more():
     assert notes.about(report(solutions=[waiting])) == {
         CAMPAIGN: "the solution needs no approval any more"
     }
+
+
+def test_a_version_counts_as_rejected_where_a_run_rejected_it():
+    def reports():
+        drop = campaign_result("REJECTED", "too bad")
+        yield report(solutions=[solution_result(campaigns=[drop])])
+        yield report(solutions=[solution_result(campaigns=[campaign_result("DEPLOYED")])])
+        raise EndpointConnectionError(endpoint_url="https://states")
+
+    assert versions.find_rejections(reports(), CAMPAIGN) == {NEW: "too bad"}
+    assert versions.find_rejections(reports(), f"{CAMPAIGN}-2") == {}
 
 
 def test_a_version_is_traced_to_its_data():
