@@ -22,6 +22,7 @@ from functions.common.formatting import (
     format_time,
     resource_name,
 )
+from functions.common.messages import shorten_arns
 from functions.report.mail import format_headline
 from functions.rules.campaigns import CampaignState
 from retrain.account.errors import OperatorError
@@ -246,8 +247,8 @@ def _describe_pause(target: Target) -> str:
 
 def _summarize_end(run: ShownRun) -> str:
     """Summarize in a few words how a run ended."""
-    if run.report is None:
-        return "; ".join(reason["text"] for reason in run.reasons)
+    if run.report is None or run.report["error"]:
+        return shorten_arns("; ".join(reason["text"] for reason in run.reasons))
     # The headline may no longer be true, for example after a rollback or an approval.
     return f"its report: {format_headline(run.report)}"
 
