@@ -260,7 +260,8 @@ def _advise_after_skip(view: RunView) -> Message:
         text = "nothing is new; force a training on the same data"
     else:
         command = "retrain start --force"
-        work = "imports and trains" if trainable else "imports"
-        text = f"nothing is new; force a run that {work} anyway"
+        work = "imports and trains on" if trainable else "imports"
+        # The same data may be why the last version was rejected, so waiting comes first.
+        text = f"nothing is new; wait for new exports, or force a run that {work} the same data"
 
     return Message(text=text, command=command)

@@ -166,9 +166,13 @@ LATER = f"{hash_location('s3://exports/2026-11-30.csv')}-x"
 
 
 IMPORT_AND_TRAIN = (
-    "nothing is new; force a run that imports and trains anyway: `retrain start --force`"
+    "nothing is new; wait for new exports, or force a run that imports and trains on the same "
+    "data: `retrain start --force`"
 )
-IMPORT = "nothing is new; force a run that imports anyway: `retrain start --force`"
+IMPORT = (
+    "nothing is new; wait for new exports, or force a run that imports the same data: "
+    "`retrain start --force`"
+)
 TRAIN = "nothing is new; force a training on the same data: `retrain start --skip-import --force`"
 REPEAT = (
     "no run repeats a training that was stopped; force one on the same data: "
@@ -225,7 +229,10 @@ def test_a_campaign_that_does_not_exist_refuses_a_run_that_trains_nothing():
         "batch_inputs": {"in": BatchInput(location="in/", objects=[s3_object()])},
         "batch_jobs": {compute_short_hash("out", 8): []},
     }
-    message = f"{CAMPAIGN}: does not exist; create it, or take it out of the stack's config"
+    message = (
+        f"{CAMPAIGN}: was deleted or never created, so its users get errors now; create it with "
+        "the command that `doctor` prints, or take it out of the stack's config"
+    )
 
     assert refusal(**known) == [message]
 

@@ -8,8 +8,9 @@ from tests.workflow.summaries import problems_of, skip_reason
 from tests.world import interactions
 
 NOTHING_NEW = (
-    "nothing is new; force a run that imports and trains anyway: `retrain start --force`; "
-    "{}: the export has not changed since {} UTC; taste: it was trained on the present data"
+    "nothing is new; wait for new exports, or force a run that imports and trains on the same "
+    "data: `retrain start --force`; {}: the export has not changed since {} UTC; taste: it was "
+    "trained on the present data"
 )
 
 

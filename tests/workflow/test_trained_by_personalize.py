@@ -72,7 +72,7 @@ def test_the_next_run_deploys_what_personalize_has_trained():
     assert "trained by Personalize" in text(deployed)
     assert report(deployed)["trainingHours"] == 0, "this run has trained nothing"
     assert "Personalize trains it, and none of its campaigns waits" in skip_reason(idle)
-    assert "force a run that imports anyway" in skip_reason(idle)
+    assert "force a run that imports the same data" in skip_reason(idle)
     assert [subject.split()[0] for subject in messages] == ["DEPLOYED", "DEPLOYED"]
 
 
