@@ -194,6 +194,7 @@ BOTH = {"view": 900, "purchase": 96}
         (["view"] * 20, {"view": 999, "purchase": 1}, "FULL", "0.1%"),
         (["view", "click"] * 20, BOTH, "FULL", "9.6%"),
         ([""] * 20, BOTH, "FULL", "99.6%"),
+        ([], BOTH, "FULL", None),
         (["view", "purchase", *(["click"] * 20)], BOTH, "FULL", None),
         ([*(f"t{number % 50}" for number in range(999)), *BOTH], BOTH, "FULL", None),
         (["x" * 30], {"x" * 30: 1000}, "FULL", None),
@@ -202,7 +203,7 @@ BOTH = {"view": 900, "purchase": 96}
     ],
 )
 def test_a_type_of_events_that_vanishes_is_a_warning_or_a_refusal(types, shares, mode, missing):
-    """An increment may lack a type by chance."""
+    """An increment may lack a type by chance. An export without rows is another guard's problem."""
     last = [imported(tag_of(hours=9, **shares), is_full=mode == "FULL")]
     now = " and ".join(filter(None, dict.fromkeys(types))) or "none"
     messages = [
