@@ -61,7 +61,10 @@ def refuse_unusable_solution(view: SolutionView) -> Iterator[str]:
         arn = campaign_settings["campaignArn"]
         campaign = view.solution_snapshot.campaigns.get(arn)
         if campaign is None:
-            yield f"{arn}: does not exist; create it, or take it out of the stack's config"
+            yield (
+                f"{arn}: was deleted or never created, so its users get errors now; create it with "
+                "the command that `doctor` prints, or take it out of the stack's config"
+            )
         elif is_deleted(campaign["status"]):
             yield f"{arn}: its status is {campaign['status']}; take it out of the stack's config"
         elif not campaign["solutionVersionArn"].startswith(f"{view.arn}/"):
@@ -232,8 +235,8 @@ def warn_of_unreported_verdict(view: SolutionView) -> Iterator[Message]:
 
     for arn, (version, step) in view.earlier_versions.unreported_verdicts.items():
         verdict_text = (
-            f"{arn}: {version.arn} was {step.outcome} there, and no report has said so yet; the "
-            "reason"
+            f"{arn}: {version.arn} was {step.outcome} there, which no report has said yet; a run "
+            "reports it once, and there is nothing to do; the reason"
         )
         yield add_subject(verdict_text, join_reasons(step.reasons))
 

@@ -107,9 +107,10 @@ UNREPORTED_RUN_ADVICE = Advice(
 )
 RUN_ADVICE: Mapping[str, Advice] = {
     "RunRefused": Advice(
-        "Nothing was imported or trained. Correct what the reason names. Then start a run, or "
-        "write the ready markers again if they have started this run:",
-        ["retrain start"],
+        "Nothing was imported or trained. Correct what the reason names, at once if a campaign is "
+        "missing: `doctor` prints the command that creates it. Then start a run, or write the "
+        "ready markers again if they have started this run:",
+        ["retrain doctor", "retrain start"],
         'docs/emergencies.md, section "A run failed"',
     ),
     STOPPED_ERROR: Advice(
