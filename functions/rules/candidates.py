@@ -140,7 +140,7 @@ def _avoid_blocked_version(
         return None
 
     # Only the run that rolled it back knows the reasons.
-    default_reason = f"a run or a person has rolled {candidate.arn} back here"
+    default_reason = f"a run or a person rolled {candidate.arn} back at this campaign"
     reasons = progress.rollback_reasons or [default_reason]
     return Step("JUDGING", outcome="ROLLED_BACK", reasons=reasons)
 

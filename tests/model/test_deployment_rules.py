@@ -224,7 +224,7 @@ def test_a_pinned_campaign_gets_no_version_but_its_trial_goes_on(seen, want, exp
         (
             campaign(blocked_version_arn=NEW),
             DEPLOY_NEW,
-            end("ROLLED_BACK", "a run or a person has rolled new back here"),
+            end("ROLLED_BACK", "a run or a person rolled new back at this campaign"),
         ),
         (
             campaign(good_version_arn=LIVE, blocked_version_arn=NEWER),

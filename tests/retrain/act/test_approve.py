@@ -145,7 +145,7 @@ def pin(pipeline):
     [
         (pin, "no run deploys it to home: the campaign is pinned by the film festival, so it"),
         (lambda at: at.sleep(25 * HOUR), "a run asks about it when it has passed"),
-        (take_back, "no run deploys it to home: a run or a person has rolled taste/{new} back"),
+        (take_back, "no run deploys it to home: a run or a person rolled taste/{new} back"),
         (move_back, "no run deploys it to home: somebody has moved the campaign to taste/{live}"),
         (move_away, "no run deploys it to home: the campaign serves taste/{live}, which is newer"),
     ],
@@ -181,8 +181,8 @@ def test_a_version_is_compared_with_that_of_each_campaign_and_one_may_take_it_al
         f"home: {short(old)} → {short(new)}",
         f"tv: {short(other)} → {short(new)}",
     ]
-    said = f"warning: no run deploys it to tv: a run or a person has rolled {short(new)} back here"
-    assert said in shown
+    said = f"a run or a person rolled {short(new)} back at this campaign"
+    assert f"warning: no run deploys it to tv: {said}" in shown
 
 
 def test_a_person_sees_the_plain_fall_beside_the_one_that_is_relative_to_the_baseline():
