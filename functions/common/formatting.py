@@ -75,7 +75,7 @@ def describe_export_content(content: ExportContent) -> list[str]:
 
     newest_event_time = format_time(datetime.fromisoformat(content["newestEventAt"]))
     parts = [f"newest event {newest_event_time} UTC"]
-    parts += [f"{rows:,} {event_type}" for event_type, rows in content["eventTypes"].items()]
+    parts += [f"{rows:,} {event_type} events" for event_type, rows in content["eventTypes"].items()]
     if not content["areAllRowsRead"]:
         parts.append("in the rows that were read")
     return parts
