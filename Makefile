@@ -105,8 +105,10 @@ dist: $(READY) ## build a release, check it, and install it with each extra into
 	@$(BIN)/python -m twine check --strict dist/*
 	@$(BIN)/python -m tests.package.release dist
 
+# Python reads URL from the environment, to which make adds the variables of its command line. A shell
+# would split it at a space, and run what stands behind a semicolon.
 address: $(READY) ## set the address of the repository everywhere: make address URL=https://...
-	@$(BIN)/python -m docs.address $(URL)
+	@$(BIN)/python -m docs.address
 
 requirements: $(READY) ## compile the requirements from their .in files and constraints.txt
 	@for name in requirements requirements-dev; do \

@@ -4,6 +4,7 @@ Use: `make address URL=https://HOST/OWNER/NAME`. The address of record is `proje
 in pyproject.toml. The other files have copies, because a page cannot look it up.
 """
 
+import os
 import re
 import sys
 import tomllib
@@ -18,8 +19,14 @@ FILES = (
     "examples/provision/README.md",
 )
 """The files that contain the address."""
-SHAPE = re.compile(r"https://[\w.-]+\.[a-z]+(/[\w.-]+)+(?<!\.git)")
-"""What Pulumi takes for the address of a git repository, before it appends `.git`."""
+SPELLING = re.compile(
+    r"(?:(?:https?|ssh)://)?(?:git@)?"
+    r"(?P<host>[\w.-]+\.[a-z]+)(?:/|:(?!\d))"  # a number would be a port
+    r"(?P<path>[\w.-]+(?:/[\w.-]+?)+?)"
+    r"(?:\.git)?(?:/(?:tree|blob|-)/.*)?/?"
+)
+"""How people copy the address of a repository: for ssh, with `.git`, or from one of its pages."""
+EXAMPLE = "https://github.com/OWNER/NAME"
 
 
 def read_address() -> str:
@@ -34,8 +41,7 @@ def set_address(address: str, root: Path = ROOT) -> None:
 
     Raises ValueError for what is not the address of a repository, before a file is written.
     """
-    if not SHAPE.fullmatch(address):
-        raise ValueError(f"{address!r} is no address like https://github.com/OWNER/NAME")
+    _check(address)
 
     # Some copies begin with another scheme, such as git:// for Pulumi.
     old = read_address().removeprefix("https://")
@@ -44,8 +50,33 @@ def set_address(address: str, root: Path = ROOT) -> None:
         file.write_text(file.read_text().replace(old, address.removeprefix("https://")))
 
 
-if __name__ == "__main__":
+def _check(address: str) -> None:
+    """Raise ValueError unless an address is spelled as the copies need it.
+
+    Pulumi appends `.git`, and pages append `/tree/main` or `/issues`. The message has the right
+    spelling, if there is one.
+    """
+    if not address:
+        raise ValueError(f"the address is missing\nUse: make address URL={EXAMPLE}")
+
+    spelling = SPELLING.fullmatch(address)
+    expected = EXAMPLE
+    if spelling:
+        expected = f"https://{spelling['host']}/{spelling['path']}"
+    if address != expected:
+        raise ValueError(
+            f"{address!r} is no address like {EXAMPLE}\nUse: make address URL={expected}"
+        )
+
+
+def main() -> None:
+    """Set the address to the variable URL, and print the files that contain it."""
     try:
-        set_address(sys.argv[1])
-    except (IndexError, ValueError) as error:
-        sys.exit(f"{error}\nUse: make address URL=https://github.com/OWNER/NAME")
+        set_address(os.environ.get("URL", ""))
+    except ValueError as error:
+        sys.exit(str(error))
+    sys.stdout.write("\n  ".join(["the address now stands in:", *FILES]) + "\n")
+
+
+if __name__ == "__main__":
+    main()
