@@ -12,6 +12,7 @@ from .args import HOURS_PER_DAY, SECONDS_PER_HOUR
 from .constants import (
     CLIENT_ERRORS,
     DATA_AGE_HOURS,
+    GUIDE_PAGES,
     INACTIVE_RECOMMENDERS,
     LATENCY,
     METRICS_NAMESPACE,
@@ -369,7 +370,7 @@ def build_alarm_inputs(
     dimension_value = alarm.campaign_arn or dimension_values[alarm.dimension]
     inputs: dict[str, Any] = {
         "alarm_description": f"{alarm.meaning} {alarm.what_to_do} "
-        'See "Alarms" in docs/emergencies.md.',
+        f"Guide: {GUIDE_PAGES}/emergencies.md#alarms",
         "namespace": build_namespace(alarm, pipeline_name),
         "metric_name": alarm.metric,
         "dimensions": {alarm.dimension: dimension_value},

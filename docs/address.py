@@ -13,10 +13,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FILES = (
     "pyproject.toml",
+    "functions/constants.py",
     "package/schema.json",
     "README.md",
+    "docs/messages.md",
     "docs/package.md",
+    "docs/pictures/message.txt",
     "examples/provision/README.md",
+    "tests/functions/golden/messages.txt",
+    "tests/retrain/look/golden/batch_jobs.txt",
+    "tests/retrain/rehearsal/golden/rehearse.txt",
 )
 """The files that contain the address."""
 SPELLING = re.compile(
@@ -76,6 +82,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(str(error))
     sys.stdout.write("\n  ".join(["the address now stands in:", *FILES]) + "\n")
+    sys.stdout.write("`make pictures` draws the message that links to it\n")
 
 
 if __name__ == "__main__":

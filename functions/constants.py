@@ -6,6 +6,9 @@ this module imports only the standard library.
 
 from datetime import timedelta
 
+GUIDE_PAGES = "https://git.example.com/ml/personalize-retraining/blob/HEAD/docs"
+"""The pages that messages link to, for whoever reads a message without a checkout. `make address`
+sets the address."""
 RESERVED_TAG_PREFIX = "retraining-"
 """The prefix of the pipeline's own tag keys."""
 PIPELINE_TAG = f"{RESERVED_TAG_PREFIX}pipeline"

@@ -23,7 +23,7 @@ from ..common.formatting import (
 )
 from ..common.messages import add_pipeline_options, format_message, shorten_arns
 from ..common.truncation import count_json_bytes, truncate
-from ..constants import NDCG, STOPPED_ERROR
+from ..constants import GUIDE_PAGES, NDCG, STOPPED_ERROR
 from ..contract import MetricComparison, Outcome
 from ..run.executions import derive_state_machine_arn
 from .model import (
@@ -88,7 +88,7 @@ class Advice(NamedTuple):
     commands: Sequence[str]
     """The name of a version or a campaign replaces `{}`."""
     guide: str
-    """The page and the section of the guide to read."""
+    """The page of `GUIDE_PAGES` to read, with its section."""
     arn_key: Literal["versionArn", "campaignArn"] = "versionArn"
     """The key in a campaign's report whose value replaces `{}`."""
 
@@ -96,14 +96,14 @@ class Advice(NamedTuple):
 ROLLBACK_ADVICE = Advice(
     "Move the campaign to a version that answers well:",
     ["retrain rollback --campaign {}"],
-    'docs/emergencies.md, section "Roll back a campaign"',
+    "emergencies.md#roll-back-a-campaign",
     "campaignArn",
 )
 UNREPORTED_RUN_ADVICE = Advice(
     "The imports, trainings and updates of the run go on. The next run uses those that succeed, "
     "and finishes the trials. If you cannot wait for it, start a run:",
     ["retrain start"],
-    'docs/emergencies.md, section "A run was stopped or timed out"',
+    "emergencies.md#a-run-was-stopped-or-timed-out",
 )
 RUN_ADVICE: Mapping[str, Advice] = {
     "RunRefused": Advice(
@@ -111,13 +111,13 @@ RUN_ADVICE: Mapping[str, Advice] = {
         "missing: `doctor` prints the command that creates it. Then start a run, or write the "
         "ready markers again if they have started this run:",
         ["retrain doctor", "retrain start"],
-        'docs/emergencies.md, section "A run failed"',
+        "emergencies.md#a-run-failed",
     ),
     STOPPED_ERROR: Advice(
         "Imports and updates that had begun go on, and the next run uses what succeeds. Trainings "
         "of the run were stopped too, and only the second of these commands repeats them:",
         ["retrain start", "retrain start --skip-import --force"],
-        'docs/emergencies.md, section "Start again"',
+        "emergencies.md#start-again",
     ),
     "ABORTED": UNREPORTED_RUN_ADVICE,
     "TIMED_OUT": UNREPORTED_RUN_ADVICE,
@@ -125,7 +125,7 @@ RUN_ADVICE: Mapping[str, Advice] = {
         "Solve the problem. `doctor` finds what is missing or was changed in the account. Then "
         "start a run, which uses everything that has succeeded:",
         ["retrain doctor", "retrain start"],
-        'docs/emergencies.md, section "A run failed"',
+        "emergencies.md#a-run-failed",
     ),
 }
 """Error that ended the run -> what to do. `FAILED` covers all other failures."""
@@ -137,18 +137,18 @@ CAMPAIGN_ADVICE: Mapping[Outcome, Advice] = {
         "The campaign serves its good version again. Find out what was wrong with the new version, "
         "and train again soon. This prints how it was made:",
         ["retrain history --version {}"],
-        'docs/operations.md, section "After a run"',
+        "operations.md#after-a-run",
     ),
     "REJECTED": Advice(
         "The campaign keeps its version. Correct the data or the rules, and train again soon. "
         "This prints how the rejected version was made:",
         ["retrain history --version {}"],
-        'docs/operations.md, section "The quality gate"',
+        "operations.md#the-quality-gate",
     ),
     "AWAITING_APPROVAL": Advice(
         "Judge the version, and answer with one of two commands:",
         ["retrain approve {}", "retrain approve --refuse {}"],
-        'docs/operations.md, section "Approve a version"',
+        "operations.md#approve-a-version",
     ),
     "DEPLOYED": ROLLBACK_ADVICE._replace(sentence="If the campaign answers badly, roll it back:"),
 }
@@ -402,7 +402,7 @@ def _format_advice(
 
     if len(arns) > MAX_ADVISED_ARNS:
         yield f"and the same for {len(arns) - MAX_ADVISED_ARNS} more, named below"
-    yield f"Guide: {advice.guide}"
+    yield f"Guide: {GUIDE_PAGES}/{advice.guide}"
 
 
 def _describe_campaigns(report: Report) -> Iterator[str]:

@@ -10,7 +10,7 @@ from components import BakeArgs
 from components.alarms import ALARMS, BAKE_ALARMS, EXPECTED_EXCEPTIONS, list_alarms
 from functions.bake_alarms import list_alarm_names
 from functions.common import errors
-from functions.constants import INACTIVE_RECOMMENDERS
+from functions.constants import GUIDE_PAGES, INACTIVE_RECOMMENDERS
 from tests.components.sample import NAME
 from tests.world import MOVIES, PERSONALIZE, PIPELINE, PREFIX, campaign, solution
 
@@ -29,7 +29,7 @@ def test_a_description_says_what_happened_and_what_to_do(deployed):
 
     for name, alarm in named.items():
         text = alarms[name].inputs["alarmDescription"]
-        words = f'{alarm.meaning} {alarm.what_to_do} See "Alarms" in docs/emergencies.md.'
+        words = f"{alarm.meaning} {alarm.what_to_do} Guide: {GUIDE_PAGES}/emergencies.md#alarms"
         assert text == (
             f"{PERSONALIZE}:campaign/for-you: {words}" if alarm in BAKE_ALARMS else words
         ), alarm.name

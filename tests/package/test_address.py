@@ -20,7 +20,7 @@ from tests.pages import tracked_files
 COPY = re.compile(
     r"""(?:git\ clone\ https:// | git\+https:// | git:// | package\ add\  | retraining:\ (?=\S+/)
         | (?:Homepage|Repository|Documentation|Changelog|Issues)\ =\ "https://
-        | "(?:homepage|repository)":\ "https://)
+        | "(?:homepage|repository)":\ "https:// | GUIDE_PAGES\ =\ "https:// | Guide:\ https://)
     (?P<address>[\w.-]+\.[a-z]+(?:/[\w.-]+?)+?)
     (?:\.git/package|/tree/\S+|/blob/\S+|/issues)?
     (?:@(?P<version>[^\s'"]+))?
@@ -76,7 +76,11 @@ def test_every_copy_is_the_address_and_the_version_of_the_project():
 
 def test_make_address_sets_every_copy(checkout):
     old = read_address().removeprefix("https://")
-    printed = ["the address now stands in:", *(f"  {name}" for name in FILES)]
+    printed = [
+        "the address now stands in:",
+        *(f"  {name}" for name in FILES),
+        "`make pictures` draws the message that links to it",
+    ]
     assert make_address(checkout, f"URL={OTHER}") == (0, printed)
     for name in FILES:
         expected = (ROOT / name).read_text().replace(old, OTHER.removeprefix("https://"))

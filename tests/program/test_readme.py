@@ -21,6 +21,7 @@ from functions.common.prices import (
 )
 from functions.contract import Outcome, RunRequest
 from functions.personalize import tags as known_tags
+from functions.report.mail import CAMPAIGN_ADVICE, RUN_ADVICE
 from retrain import cli
 from retrain.rehearsal.scenarios import SCENARIOS
 from tests.pages import GUIDES
@@ -195,6 +196,13 @@ def test_every_link_leads_to_a_file_and_a_heading(page):
         for file, heading in targets
         if heading and heading not in headings(file)
     ] == []
+
+
+def test_every_message_links_to_a_page_and_a_heading():
+    guides = {advice.guide for advice in (*RUN_ADVICE.values(), *CAMPAIGN_ADVICE.values())}
+    for guide in {*guides, "emergencies.md#alarms"}:
+        page, _, heading = guide.partition("#")
+        assert heading in headings(ROOT / "docs" / page), guide
 
 
 @pytest.mark.parametrize("page", PAGES_FOR_ONE_STACK, ids=lambda page: page.name)
