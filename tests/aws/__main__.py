@@ -72,13 +72,15 @@ def confirm(options):
 
 def clean(account, options):
     """Show what trials have left, and remove it."""
-    found = [*map(str, cleanup.find(account))]
+    reasons = {}
+    found = [*map(str, cleanup.find(account, reasons))]
     print(f"Trials have left {len(found)} resources in account {account.number}, {account.region}.")
-    print(*found, sep="\n")
-    if found and not confirm(options):
-        return EXIT_REFUSED
+    print(*found, *reasons.values(), sep="\n")
+    if found:
+        if not confirm(options):
+            return EXIT_REFUSED
+        reasons = cleanup.remove(account)
 
-    reasons = cleanup.remove(account)
     for name, reason in reasons.items():
         print(f"{name} is still there: {reason}")
     return int(bool(reasons))

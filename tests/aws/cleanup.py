@@ -14,6 +14,7 @@ from typing import NamedTuple
 import yaml
 from botocore.exceptions import ClientError
 
+from retrain.account.errors import AWS_ERRORS
 from tests.aws.account import POLL_SECONDS, PREFIX, TAG
 
 KINDS = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text())
@@ -40,15 +41,26 @@ class Found(NamedTuple):
         return f"{self.kind['noun']} {self.name}"
 
 
-def find(account, trial=None):
-    """Yield what belongs to a trial, or to all trials of the account and the region."""
-    listed = read_lists(account.folder)
+def find(account, reasons, trial=None):
+    """Yield what belongs to a trial, or to all trials of the account and the region.
+
+    If AWS refuses a search, the reason is added, and the search for the other types goes on.
+    """
     for kind in KINDS:
-        client = account.client(kind["service"])
-        for found in search(client, kind):
-            owner = find_owner(client, found, listed)
-            if owner and trial in (None, owner):
-                yield found
+        try:
+            yield from find_kind(account, kind, trial)
+        except AWS_ERRORS as error:
+            reasons[f"what the search for {kind['noun']} would find"] = str(error)
+
+
+def find_kind(account, kind, trial):
+    """Yield what belongs to a trial, or to all trials, of a type."""
+    client = account.client(kind["service"])
+    listed = read_lists(account.folder)
+    for found in search(client, kind):
+        owner = find_owner(client, found, listed)
+        if owner and trial in (None, owner):
+            yield found
 
 
 def search(client, kind):
@@ -115,13 +127,8 @@ def remove(account, trial=None):
     """
     for _ in range(MOST_PASSES):
         reasons = {}
-        try:
-            # Delete what was found before the search goes on, which may be refused.
-            for found in find(account, trial):
-                reasons[str(found)] = try_to_delete(account, found)
-        except ClientError as error:
-            reasons["the search"] = str(error)
-
+        for found in find(account, reasons, trial):
+            reasons[str(found)] = try_to_delete(account, found)
         if not reasons:
             break
         print(f"removing {', '.join(reasons)}")
@@ -138,8 +145,8 @@ def try_to_delete(account, found):
         if noun in PREPARATIONS:
             PREPARATIONS[noun](client, found)
         call(client, found.kind["delete"], found)
-    except ClientError as error:
-        return error.response["Error"]["Code"]
+    except AWS_ERRORS as error:
+        return str(error)
     return ""
 
 

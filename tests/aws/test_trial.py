@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from tests.aws import __main__ as program
+from tests.aws import cleanup
 from tests.aws.conftest import InProcess
 from tests.aws.deploy import RESOURCES
 from tests.aws.page import ROOT
@@ -73,7 +74,12 @@ def terminate():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-DENIED_TAGS = {"fault": "deny", "operation": "ListTagsForResource"}
+FAULTS = [
+    # A resource whose tags cannot be read for a moment must not count as a stranger's.
+    {"fault": "deny", "operation": "ListTagsForResource"},
+    # A lost connection must not end the removal.
+    {"fault": "lost-answer", "operation": "ListFilters"},
+]
 PHASES = {
     "group": [["CreateDatasetGroup", {"name": "a"}]],
     "dataset": [["upload", "a.csv", 999], *RESOURCES["deploy"]],
@@ -97,8 +103,9 @@ def test_what_was_done_is_undone_in_reverse_order_and_nothing_is_left(trial, las
         ]
         return [*phases, Phase("end", end)]
 
-    # A resource whose tags cannot be read for a moment must not count as a stranger's.
-    trial.emulator.control("POST", "faults", DENIED_TAGS)
+    trial.patch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for fault in FAULTS:
+        trial.emulator.control("POST", "faults", fault)
     trial.patch.setitem(program.LEVELS, "facts", build_phases)
     assert trial("facts", "--yes") == 1
     trial.emulator.control("DELETE", "faults")
@@ -130,6 +137,19 @@ def test_a_level_ends_if_something_cannot_be_created(trial, fault, reason):
     assert trial("deploy", "--yes") == 1
     assert "It stopped at 'datasets, an untrained solution and a key': " in trial.page.stopped
     assert reason in trial.page.stopped
+    assert trial.count() == {}
+
+
+def test_a_search_that_is_refused_keeps_nothing_else_from_being_removed(trial):
+    refused = {"fault": "deny", "operation": "ListCampaigns", "times": None}
+    trial.emulator.control("POST", "faults", refused)
+    trial.patch.setattr(cleanup, "MOST_PASSES", 9)
+    assert trial("facts", "--price", "free", "--yes") == 1
+    assert trial("clean", "--yes") == 1
+    trial.emulator.control("DELETE", "faults")
+    assert [line.partition(":")[0] for line in trial.page.left] == [
+        "what the search for Campaign would find is still there"
+    ]
     assert trial.count() == {}
 
 
