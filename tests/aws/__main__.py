@@ -75,12 +75,12 @@ def clean(account, options):
     reasons = {}
     found = [*map(str, cleanup.find(account, reasons))]
     print(f"Trials have left {len(found)} resources in account {account.number}, {account.region}.")
-    print(*found, *reasons.values(), sep="\n")
-    if found:
-        if not confirm(options):
-            return EXIT_REFUSED
-        reasons = cleanup.remove(account)
+    print(*found, sep="\n")
+    if found and not confirm(options):
+        return EXIT_REFUSED
 
+    if found or not reasons:
+        reasons = cleanup.remove(account)
     for name, reason in reasons.items():
         print(f"{name} is still there: {reason}")
     return int(bool(reasons))

@@ -19,7 +19,9 @@ PREFIX = "retraining-proof-"
 TAG = "proof-of-retraining"
 """Keys that begin with `retraining-` belong to the pipeline, which refuses others of this kind."""
 FOLDER = Path.home() / ".local" / "state" / "personalize-retraining" / "aws"
-"""The folder for the lists of trials, which outlives a process that is killed."""
+"""The folder for the folders of trials, which outlives a process that is killed."""
+LIST = "list"
+"""The file in the folder of a trial with the resources that get no tag."""
 ENDED = ("ACTIVE", "COMPLETED", "FAILED", "STOPPED", "Exception")
 """How the status of a resource ends that does not change by itself any more."""
 POLL_SECONDS = 15
@@ -33,11 +35,11 @@ class Account:
 
     def __init__(self, region, folder, *, sleep=time.sleep):
         self.region = region
-        self.folder = folder
         self.sleep = sleep
         self.trial = f"{PREFIX}{secrets.token_hex(4)}"
         self.kept = []
         """What AWS keeps for some time, in words."""
+        self._folder = folder
         self._noted = None
         self._session = boto3.Session(region_name=region)
         self._session.events.register("provide-client-params", self._mark)
@@ -55,10 +57,19 @@ class Account:
         """The account's number."""
         return self.client("sts").get_caller_identity()["Account"]
 
+    @property
+    def folder(self):
+        """The folder of the trial, with its list and its stack."""
+        return self._folder / f"{self.number}-{self.region}-{self.trial}"
+
+    def find_files(self, pattern):
+        """Return the files and folders of all trials in this account and region that match."""
+        return self._folder.glob(f"{self.number}-{self.region}-{pattern}")
+
     def list(self, kind, name):
         """Write a resource that gets no tag on the list. `*` stands for any end of its name."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f"{self.trial}.list").open("a") as file:
+        with (self.folder / LIST).open("a") as file:
             file.write(f"{kind} {name}\n")
 
     @contextlib.contextmanager

@@ -15,7 +15,7 @@ import yaml
 from botocore.exceptions import ClientError
 
 from retrain.account.errors import AWS_ERRORS
-from tests.aws.account import POLL_SECONDS, PREFIX, TAG
+from tests.aws.account import LIST, POLL_SECONDS, PREFIX, TAG
 
 KINDS = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text())
 MOST_PASSES = 120
@@ -23,8 +23,11 @@ MOST_PASSES = 120
 campaign takes minutes until it is gone, and before that its solution cannot be deleted."""
 IDS = ("arn", "url", "keyid", "resource")
 """How the names of fields end that want the id of a resource. Others want its name."""
-GONE = re.compile("NotFound|NoSuch|NonExistent|DoesNotExist")
-"""What is in the codes of errors about a resource that does not exist."""
+ALL = f"{PREFIX}*"
+"""The names of all trials, as a pattern."""
+UNTAGGED = re.compile("Key AccessDenied|NotFound|NoSuch|NonExistent|DoesNotExist")
+"""What is in the type of a resource and the code of the error if it has no tags for us. Keys of
+others may be closed to us, and a resource may be gone by now."""
 
 
 class Found(NamedTuple):
@@ -41,8 +44,8 @@ class Found(NamedTuple):
         return f"{self.kind['noun']} {self.name}"
 
 
-def find(account, reasons, trial=None):
-    """Yield what belongs to a trial, or to all trials of the account and the region.
+def find(account, reasons, trial=ALL):
+    """Yield what belongs to the trials whose names match, in the account and the region.
 
     If AWS refuses a search, the reason is added, and the search for the other types goes on.
     """
@@ -54,12 +57,15 @@ def find(account, reasons, trial=None):
 
 
 def find_kind(account, kind, trial):
-    """Yield what belongs to a trial, or to all trials, of a type."""
+    """Yield the resources of a type that belong to the trials whose names match."""
     client = account.client(kind["service"])
-    listed = read_lists(account.folder)
+    entries = [
+        entry
+        for file in account.find_files(f"{trial}/{LIST}")
+        for entry in file.read_text().splitlines()
+    ]
     for found in search(client, kind):
-        owner = find_owner(client, found, listed)
-        if owner and trial in (None, owner):
+        if belongs(client, found, entries, trial):
             yield found
 
 
@@ -71,24 +77,19 @@ def search(client, kind):
             yield Found(kind, *([row[field] for field in fields] or (row, row)))
 
 
-def find_owner(client, found, listed):
-    """Return the trial to which a resource belongs, or None if it is somebody else's."""
+def belongs(client, found, entries, trial):
+    """Return whether a resource is on a list, or has the tag of a trial whose name matches."""
     is_key = found.kind["noun"] == "Key"
     if PREFIX not in found.name and not is_key:
-        return None
-    if "tags" not in found.kind:
-        return next((listed[entry] for entry in listed if fnmatch(str(found), entry)), None)
+        return False
+    if any(fnmatch(str(found), entry) for entry in entries):
+        return True
 
-    owner = read_tags(client, found).get(TAG)
-    if owner and is_key and not client.describe_key(KeyId=found.id)["KeyMetadata"]["Enabled"]:
-        return None  # it is scheduled for deletion
-    return owner
-
-
-def read_lists(folder):
-    """Return the entries of all lists, each with its trial."""
-    files = sorted(folder.glob(f"{PREFIX}*.list"))
-    return {entry: file.stem for file in files for entry in file.read_text().splitlines()}
+    is_tagged = "tags" in found.kind and fnmatch(read_tags(client, found).get(TAG, ""), trial)
+    if is_tagged and is_key:
+        # It may be scheduled for deletion by now.
+        return client.describe_key(KeyId=found.id)["KeyMetadata"]["Enabled"]
+    return is_tagged
 
 
 def read_tags(client, found):
@@ -96,12 +97,11 @@ def read_tags(client, found):
     try:
         response = call(client, found.kind["tags"], found)
     except ClientError as error:
-        # Keys of others may be closed to us, and a resource may be gone by now.
-        if found.kind["noun"] == "Key" or GONE.search(error.response["Error"]["Code"]):
+        if UNTAGGED.search(f"{found.kind['noun']} {error.response['Error']['Code']}"):
             return {}
         raise
 
-    tags = response.get("Tags") or response.get("tags") or {}
+    tags = next((response[field] for field in ("Tags", "tags", "TagSet") if field in response), {})
     if isinstance(tags, dict):
         return tags
     rows = [{key.lower().removeprefix("tag"): row[key] for key in row} for row in tags]
@@ -119,8 +119,10 @@ def call(client, operation, found):
     return getattr(client, operation)(**{field: value})
 
 
-def remove(account, trial=None):
-    """Remove what belongs to a trial, or to all trials. Return why the rest could not be removed.
+def remove(account, trial=ALL):
+    """Remove what belongs to the trials whose names match, and their folders.
+
+    Return why the rest could not be removed.
 
     Some resources take minutes until they are gone, and cannot be deleted before others are. So the
     rest is tried again until nothing is found any more.
@@ -130,6 +132,8 @@ def remove(account, trial=None):
         for found in find(account, reasons, trial):
             reasons[str(found)] = try_to_delete(account, found)
         if not reasons:
+            for folder in account.find_files(trial):
+                shutil.rmtree(folder)
             break
         print(f"removing {', '.join(reasons)}")
         account.sleep(POLL_SECONDS)
@@ -195,9 +199,3 @@ PREPARATIONS = {
     "Role": remove_policies,
     "Bucket": empty_bucket,
 }
-
-
-def forget(folder, trial):
-    """Drop the list and the stack of a trial of which nothing is left."""
-    (folder / f"{trial}.list").unlink(missing_ok=True)
-    shutil.rmtree(folder / trial, ignore_errors=True)

@@ -25,7 +25,7 @@ class Stack:
     def __init__(self, account, virtual_environment):
         self.account = account
         self.name = account.trial.removeprefix("retraining-")
-        self.folder = account.folder / account.trial
+        self.folder = account.folder / "stack"
         copy_program(self.folder, virtual_environment=virtual_environment)
         for name in ("retrain", "emulator"):
             shutil.copytree(ROOT / name, self.folder / name)

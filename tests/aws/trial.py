@@ -67,5 +67,3 @@ def remove(page):
     account.sleep(LISTS_LAG_SECONDS)
     reasons = cleanup.remove(account, account.trial)
     page.left += [f"{name} is still there: {reason}" for name, reason in reasons.items()]
-    if not reasons:
-        cleanup.forget(account.folder, account.trial)
