@@ -70,10 +70,10 @@ engine: $(READY) ## run the program on the real Pulumi engine (builds a missing 
 AWS := $(BIN)/python -m tests.aws
 
 aws: $(READY) ## try the program on AWS, LEVEL=deploy, run or facts, in REGION (costs money, asks first)
-	@$(AWS) $(LEVEL) $(if $(REGION),--region $(REGION)) $(if $(PRICE),--price $(PRICE)) $(if $(YES),--yes)
+	@$(AWS) $(LEVEL) $(if $(REGION),--region $(REGION)) $(if $(PRICE),--price $(PRICE)) $(if $(filter 1,$(YES)),--yes)
 
 aws-clean: $(READY) ## remove what tries on AWS have left in REGION (asks first)
-	@$(AWS) clean $(if $(REGION),--region $(REGION)) $(if $(YES),--yes)
+	@$(AWS) clean $(if $(REGION),--region $(REGION)) $(if $(filter 1,$(YES)),--yes)
 
 lint: $(READY) ## check style and format
 	@$(BIN)/ruff check $(SOURCES)

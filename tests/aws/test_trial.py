@@ -116,13 +116,15 @@ def test_what_was_done_is_undone_in_reverse_order_and_nothing_is_left(trial, las
 
 
 def test_the_targets_of_make_pass_their_variables():
-    targets = ("aws", "aws-clean", "LEVEL=facts", "REGION=eu-west-1", "PRICE=free", "YES=1")
+    targets = ("aws", "aws-clean", "LEVEL=facts", "REGION=eu-west-1", "PRICE=free")
     make = ("make", "--dry-run", "--old-file", ".venv/.requirements", "--directory", ROOT)
-    printed = subprocess.check_output([*make, "--silent", *targets], text=True)  # noqa: S603
-    assert printed.splitlines() == [
-        ".venv/bin/python -m tests.aws facts --region eu-west-1 --price free --yes",
-        ".venv/bin/python -m tests.aws clean --region eu-west-1 --yes",
-    ]
+    for answer, option in {"YES=1": " --yes", "YES=0": ""}.items():
+        command = [*make, "--silent", *targets, answer]
+        printed = subprocess.check_output(command, text=True)  # noqa: S603
+        assert [line.rstrip() for line in printed.splitlines()] == [
+            f".venv/bin/python -m tests.aws facts --region eu-west-1 --price free{option}",
+            f".venv/bin/python -m tests.aws clean --region eu-west-1{option}",
+        ]
 
 
 @pytest.mark.parametrize(
