@@ -62,7 +62,7 @@ class Stack:
     def pulumi(self, *command):
         """Run a command of the Pulumi CLI, and return what it prints."""
         stack = ("--stack", self.name, "--non-interactive", "--color", "never")
-        code, printed = self._run("pulumi", *command, *stack)
+        code, printed = self._run("pulumi", *command, *stack, stderr=subprocess.STDOUT)
         if code:
             raise CommandError(printed)
         return printed
@@ -72,7 +72,7 @@ class Stack:
         code, printed = self._run("retrain", *command, "--stack", self.name, "--json")
         return code, json.loads(printed or "null")
 
-    def _run(self, *command):
+    def _run(self, *command, **options):
         """Run a command, and return its exit code and what it prints.
 
         Ctrl-C does not reach it: the Pulumi CLI has to end in good order, and loses its state if it
@@ -85,6 +85,7 @@ class Stack:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            **options,
         ) as process:
             try:
                 printed, _ = process.communicate()
