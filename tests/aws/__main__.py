@@ -7,9 +7,11 @@ docs/aws.md says what each level does, costs and needs.
 """
 
 import argparse
+import logging
 import sys
 import time
 from pathlib import Path
+from shutil import which
 
 from retrain.account.errors import AWS_ERRORS
 from tests.aws import cleanup, deploy, facts, live, trial
@@ -25,22 +27,25 @@ def main(arguments=None, *, sleep=time.sleep, virtual_environment=Path(sys.prefi
     """Run a level or the cleanup, and return the exit code."""
     options = parse(arguments)
     options.virtual_environment = virtual_environment
-    account = Account(options.region, FOLDER, sleep=sleep)
     try:
-        number = account.number
-    except AWS_ERRORS as error:
-        print(f"error: {error}; log in, or set AWS_PROFILE. Nothing was created.", file=sys.stderr)
+        account = Account(options.region, FOLDER, sleep=sleep)
+        check(account, options.level)
+    except (*AWS_ERRORS, FileNotFoundError) as error:
+        print(f"error: {error}. Nothing was created.", file=sys.stderr)
         return EXIT_REFUSED
     if options.level == "clean":
         return clean(account, options)
 
     price = {"deploy": deploy.PRICE, "run": live.PRICE, "facts": facts.PRICES[options.price]}
     page = Page(options.level, account, price[options.level])
-    print(f"This creates resources in account {number}, {account.region}, with the name")
+    print(f"This creates resources in account {account.number}, {account.region}, with the name")
     print(f"{account.trial}, and removes them at the end. It takes {page.price}.")
     if not confirm(options):
         return EXIT_REFUSED
 
+    # If the page or the list cannot be written, nothing has been created yet.
+    PAGE.touch()
+    account.list("Bucket", account.trial)
     try:
         trial.run(LEVELS[options.level](account, options), page)
     finally:
@@ -48,6 +53,13 @@ def main(arguments=None, *, sleep=time.sleep, virtual_environment=Path(sys.prefi
     print(page.render())
     print(f"This page is in {PAGE}. Paste it into an issue of the repository.")
     return int(bool(page.stopped or page.left))
+
+
+def check(account, level):
+    """Raise an error if nothing can be created or removed here."""
+    account.client("personalize").list_schemas(maxResults=1)  # Some regions have no Personalize.
+    if level in ("deploy", "run") and not which("pulumi"):
+        raise FileNotFoundError("pulumi is not on the PATH")
 
 
 def parse(arguments):
@@ -79,12 +91,14 @@ def clean(account, options):
     if found and not confirm(options):
         return EXIT_REFUSED
 
-    if found or not reasons:
-        reasons = cleanup.remove(account)
-    for name, reason in reasons.items():
-        print(f"{name} is still there: {reason}")
-    return int(bool(reasons))
+    left = [*reasons.values()]
+    if found or not left:
+        left = cleanup.remove(account)
+    print(*account.kept, *left, sep="\n")
+    return int(bool(left))
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("tests.aws").setLevel("INFO")
     sys.exit(main())

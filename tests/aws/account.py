@@ -7,9 +7,9 @@ to a trial from what only looks like it.
 """
 
 import contextlib
+import logging
 import secrets
 import time
-from functools import cached_property
 from pathlib import Path
 
 import boto3
@@ -26,6 +26,8 @@ ENDED = ("ACTIVE", "COMPLETED", "FAILED", "STOPPED", "Exception")
 """How the status of a resource ends that does not change by itself any more."""
 POLL_SECONDS = 15
 POLLS_PER_DAY = 24 * 3600 // POLL_SECONDS
+say = logging.getLogger(__name__).info
+"""Says what goes on. Unlike `print`, it does not fail if the terminal was closed."""
 EMULATED = ("personalize", "personalize-runtime", "stepfunctions")
 """The services whose answers are noted: those that our emulator does not leave to MiniStack."""
 
@@ -39,12 +41,14 @@ class Account:
         self.trial = f"{PREFIX}{secrets.token_hex(4)}"
         self.kept = []
         """What AWS keeps for some time, in words."""
-        self._folder = folder
         self._noted = None
         self._session = boto3.Session(region_name=region)
         self._session.events.register("provide-client-params", self._mark)
         self._session.events.register("after-call", self._note)
         self._clients = {}
+        self.number = self.client("sts").get_caller_identity()["Account"]
+        self.folder = folder / f"{self.number}-{region}-{self.trial}"
+        """The folder of the trial, with its list and its stack."""
 
     def client(self, service):
         """Return the trial's client of a service."""
@@ -52,19 +56,9 @@ class Account:
             self._clients[service] = self._session.client(service)
         return self._clients[service]
 
-    @cached_property
-    def number(self):
-        """The account's number."""
-        return self.client("sts").get_caller_identity()["Account"]
-
-    @property
-    def folder(self):
-        """The folder of the trial, with its list and its stack."""
-        return self._folder / f"{self.number}-{self.region}-{self.trial}"
-
     def find_files(self, pattern):
         """Return the files and folders of all trials in this account and region that match."""
-        return self._folder.glob(f"{self.number}-{self.region}-{pattern}")
+        return self.folder.parent.glob(self.folder.name.replace(self.trial, pattern))
 
     def list(self, kind, name):
         """Write a resource that gets no tag on the list. `*` stands for any end of its name."""

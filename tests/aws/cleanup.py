@@ -15,7 +15,7 @@ import yaml
 from botocore.exceptions import ClientError
 
 from retrain.account.errors import AWS_ERRORS
-from tests.aws.account import LIST, POLL_SECONDS, PREFIX, TAG
+from tests.aws.account import LIST, POLL_SECONDS, PREFIX, TAG, say
 
 KINDS = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text())
 MOST_PASSES = 120
@@ -122,7 +122,7 @@ def call(client, operation, found):
 def remove(account, trial=ALL):
     """Remove what belongs to the trials whose names match, and their folders.
 
-    Return why the rest could not be removed.
+    Return what could not be removed, and why.
 
     Some resources take minutes until they are gone, and cannot be deleted before others are. So the
     rest is tried again until nothing is found any more.
@@ -135,10 +135,10 @@ def remove(account, trial=ALL):
             for folder in account.find_files(trial):
                 shutil.rmtree(folder)
             break
-        print(f"removing {', '.join(reasons)}")
+        say("removing %s", ", ".join(reasons))
         account.sleep(POLL_SECONDS)
 
-    return reasons
+    return [f"{name} is still there: {reason}" for name, reason in reasons.items()]
 
 
 def try_to_delete(account, found):
@@ -149,6 +149,8 @@ def try_to_delete(account, found):
         if noun in PREPARATIONS:
             PREPARATIONS[noun](client, found)
         call(client, found.kind["delete"], found)
+        if noun == "Key":
+            account.kept.append(f"{found} is scheduled for deletion, in 30 days")
     except AWS_ERRORS as error:
         return str(error)
     return ""

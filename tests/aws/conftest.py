@@ -41,6 +41,7 @@ class Caller:
         patch.setattr(program, "Page", self._create_page)
         patch.setattr(program, "FOLDER", folder)
         patch.setattr(program, "PAGE", self.file)
+        patch.setattr(program, "which", lambda _: True)
         for name, value in emulator.exports.items():
             patch.setenv(name, value)
 

@@ -76,9 +76,7 @@ def create_key(account):
         "Service": ["personalize.amazonaws.com", "cloudwatch.amazonaws.com", logs],
     }
     policy = build_policy(Principal=principal, Action="kms:*", Resource="*")
-    key_arn = account.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
-    account.kept.append(f"{key_arn} is scheduled for deletion, in 30 days")
-    return key_arn
+    return account.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
 
 
 def doctor(stack):

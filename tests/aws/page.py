@@ -15,6 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.aws.account import say
+
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 ACCOUNT_NUMBER = re.compile(r"(?<!\d)\d{12}(?!\d)")
@@ -53,7 +55,7 @@ class Page:
         began = time.monotonic()
         responses = set()
         answer = "interrupted"
-        print(f"- {phase.name} ({phase.price})")
+        say("- %s (%s)", phase.name, phase.price)
         try:
             with self.account.noting(responses):
                 answer = phase.do()
@@ -64,7 +66,7 @@ class Page:
         finally:
             minutes = (time.monotonic() - began) / 60
             answer = self._unify(answer)
-            print(f"    {answer}")
+            say("    %s", answer)
             self.checks.append(Check(phase.name, phase.price, answer, minutes, responses))
 
     def _unify(self, answer):

@@ -34,7 +34,8 @@ def test_without_a_yes_nothing_is_done(trial, capsys, level, typed):
     trial.patch.setattr(sys, "stdin", typed(f"{answer}\n"))
     trial.emulator.control("DELETE", "calls")
     assert trial(level) == 2
-    assert {call["action"] for call in trial.emulator.calls()} == {"sts:GetCallerIdentity"}
+    read = {"sts:GetCallerIdentity", "personalize:ListSchemas"}
+    assert {call["action"] for call in trial.emulator.calls()} == read
     assert "It takes some " in capsys.readouterr().out
     assert list(trial.folder.iterdir()) == []
 
@@ -47,8 +48,27 @@ def test_without_credentials_one_line_says_so(trial, capsys):
         trial.patch.delenv(name)
     assert trial("deploy") == 2
     assert capsys.readouterr().err == (
-        "error: Unable to locate credentials; log in, or set AWS_PROFILE. Nothing was created.\n"
+        "error: Unable to locate credentials. Nothing was created.\n"
     )
+
+
+def test_without_the_pulumi_cli_nothing_is_created(trial, capsys):
+    trial.patch.setattr(program, "which", lambda _: None)
+    assert trial("deploy", "--yes") == 2
+    assert capsys.readouterr().err == "error: pulumi is not on the PATH. Nothing was created.\n"
+    assert list(trial.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "variable, value",
+    [("AWS_ENDPOINT_URL_PERSONALIZE", "http://127.0.0.1:9"), ("AWS_PROFILE", "missing")],
+)
+def test_without_personalize_or_the_profile_nothing_is_created(trial, capsys, variable, value):
+    trial.patch.setenv("AWS_MAX_ATTEMPTS", "1")
+    trial.patch.setenv(variable, value)
+    assert trial("facts", "--yes") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(trial.folder.iterdir()) == []
 
 
 class Undestroyable(InProcess):
@@ -74,6 +94,11 @@ def terminate():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def close_the_terminal():
+    """End the trial as a lost connection to its machine does."""
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
 FAULTS = [
     # A resource whose tags cannot be read for a moment must not count as a stranger's.
     {"fault": "deny", "operation": "ListTagsForResource"},
@@ -89,7 +114,10 @@ PHASES = {
 
 @pytest.mark.parametrize(
     "last, end",
-    [*((last, fail) for last in PHASES), ("training", press_ctrl_c), ("training", terminate)],
+    [
+        *((last, fail) for last in PHASES),
+        *(("training", end) for end in (press_ctrl_c, terminate, close_the_terminal)),
+    ],
 )
 def test_what_was_done_is_undone_in_reverse_order_and_nothing_is_left(trial, last, end):
     names = list(PHASES)[: list(PHASES).index(last) + 1]
@@ -113,6 +141,15 @@ def test_what_was_done_is_undone_in_reverse_order_and_nothing_is_left(trial, las
     assert trial.page.stopped.startswith("It stopped at 'end': ")
     assert (trial.page.left, trial.count()) == ([], {})
     assert [file.name for file in trial.folder.iterdir()] == ["aws.md"]
+
+
+def test_a_second_ctrl_c_ends_the_removal_and_the_page_says_so(trial):
+    trial.patch.setitem(program.LEVELS, "facts", lambda *_: [Phase("end", fail)])
+    trial.patch.setattr(trial, "sleep", lambda _: press_ctrl_c())
+    with pytest.raises(KeyboardInterrupt):
+        trial("facts", "--yes")
+    left = trial.file.read_text().partition("## What is left")[2]
+    assert left == "\n\n- could not remove everything: KeyboardInterrupt\n"
 
 
 def test_the_targets_of_make_pass_their_variables():

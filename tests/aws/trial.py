@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tests.aws import cleanup
+from tests.aws.account import say
 
 LISTS_LAG_SECONDS = 90
 """How late AWS's lists may show what was created just before an error or Ctrl-C."""
@@ -37,7 +38,9 @@ def run(phases, page):
     """
     begun = []
     # What ends a process otherwise is treated like Ctrl-C, so that it also leads to the removal.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # by `nohup`
+            signal.signal(number, signal.default_int_handler)
     try:
         for phase in phases:
             # What a phase has done before an error has to be undone as well.
@@ -46,7 +49,7 @@ def run(phases, page):
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # whatever it is, we clean up
         page.stopped = f"It stopped at {begun[-1].name!r}: {str(error) or type(error).__name__}"
     finally:
-        print(f"{page.stopped} Removing everything; Ctrl-C leaves the rest to `make aws-clean`.")
+        say("%s Removing everything; Ctrl-C leaves it to `make aws-clean`.", page.stopped)
         for phase in reversed(begun):
             if phase.undo:
                 attempt(phase.undo, f"undo {phase.name}", page)
@@ -54,16 +57,17 @@ def run(phases, page):
 
 
 def attempt(action, name, page):
-    """Do an action. An error must not keep the others from being done."""
+    """Do an action. An error must not keep the others from being done, but Ctrl-C does."""
     try:
         action()
-    except Exception as error:  # noqa: BLE001  # perhaps the credentials have expired
-        page.left.append(f"could not {name}: {error}")
+    except (Exception, KeyboardInterrupt) as error:  # perhaps the credentials have expired
+        page.left.append(f"could not {name}: {str(error) or type(error).__name__}")
+        if isinstance(error, KeyboardInterrupt):
+            raise
 
 
 def remove(page):
     """Remove what belongs to the trial, and write what is left on the page."""
     account = page.account
     account.sleep(LISTS_LAG_SECONDS)
-    reasons = cleanup.remove(account, account.trial)
-    page.left += [f"{name} is still there: {reason}" for name, reason in reasons.items()]
+    page.left += cleanup.remove(account, account.trial)
