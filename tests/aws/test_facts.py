@@ -3,10 +3,13 @@
 import dataclasses
 import re
 
+import pytest
+
 from emulator import running
 from emulator.personalize import Switches
 from tests.aws.conftest import TIMINGS, Caller
 from tests.aws.facts import list_facts
+from tests.aws.page import mask
 
 OTHERS = Switches(
     deletions_exclude_jobs=False,
@@ -27,6 +30,24 @@ def test_at_least_thirty_questions_are_about_all_switches_of_the_emulator():
     named = {switch for fact in facts for switch in fact.get("switch", ())}
     assert len(facts) >= 30
     assert named == {field.name for field in dataclasses.fields(Switches)}
+
+
+@pytest.mark.parametrize(
+    "text, masked",
+    [
+        ("arn:aws:iam::{}:role/a", "arn:aws:iam::************:role/a"),
+        ("exports{}backup", "exports************backup"),
+        (
+            "https://sqs.aws/{}/a",
+            "https://sqs.aws/************/a",
+        ),
+        ("?text=account%20{}", "?text=account%************"),
+        ("caf\\u00e9{}", "caf\\u00e************"),
+    ],
+)
+@pytest.mark.parametrize("number", ["123456789012", "1234-5678-9012"])
+def test_the_number_of_an_account_is_masked_in_each_text(text, masked, number):
+    assert mask(text.format(number)) == masked
 
 
 def test_the_page_shows_what_another_service_answers_differently(tmp_path, monkeypatch):
