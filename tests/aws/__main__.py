@@ -31,7 +31,7 @@ def main(arguments=None, *, sleep=time.sleep, virtual_environment=Path(sys.prefi
         account = Account(options.region, FOLDER, sleep=sleep)
         check(account, options.level)
     except (*AWS_ERRORS, FileNotFoundError) as error:
-        print(f"error: {error}. Nothing was created.", file=sys.stderr)
+        print(f"error: {error}. Nothing was created; see docs/aws.md.", file=sys.stderr)
         return EXIT_REFUSED
     if options.level == "clean":
         return clean(account, options)
@@ -39,7 +39,7 @@ def main(arguments=None, *, sleep=time.sleep, virtual_environment=Path(sys.prefi
     price = {"deploy": deploy.PRICE, "run": live.PRICE, "facts": facts.PRICES[options.price]}
     page = Page(options.level, account, price[options.level])
     print(f"This creates resources in account {account.number}, {account.region}, with the name")
-    print(f"{account.trial}, and removes them at the end. It takes {page.price}.")
+    print(f"{account.trial}, and removes them at the end. We estimate: {page.price} at most.")
     if not confirm(options):
         return EXIT_REFUSED
 
@@ -64,7 +64,11 @@ def check(account, level):
 
 def parse(arguments):
     """Return the options of a call."""
-    parser = argparse.ArgumentParser(prog="python -m tests.aws")
+    parser = argparse.ArgumentParser(
+        prog="make aws",
+        usage="make aws LEVEL=deploy|run|facts REGION=... [PRICE=...] [YES=1], or\n"
+        "       make aws-clean REGION=... [YES=1]",
+    )
     parser.add_argument("level", choices=[*LEVELS, "clean"])
     parser.add_argument("--region", required=True)
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -86,7 +90,7 @@ def clean(account, options):
     """Show what trials have left, and remove it."""
     reasons = {}
     found = [*map(str, cleanup.find(account, reasons))]
-    print(f"Trials have left {len(found)} resources in account {account.number}, {account.region}.")
+    print(f"{len(found)} resources are left in account {account.number}, {account.region}.")
     print(*found, sep="\n")
     if found and not confirm(options):
         return EXIT_REFUSED

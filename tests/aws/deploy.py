@@ -12,7 +12,7 @@ from tests.aws.trial import Phase
 from tests.aws.world import World
 from tests.sample_data import sample_data
 
-PRICE = "some cents, and 15 minutes"
+PRICE = "a few cents, 15 minutes"
 RESOURCES = yaml.safe_load(Path(__file__).with_name("resources.yaml").read_text())
 REASONS = "[outcome, [reasons, solutions[].reasons[], solutions[].campaigns[].reasons[]][][].text]"
 """Where a report has its outcome and its reasons (https://jmespath.org)."""

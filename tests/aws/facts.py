@@ -10,11 +10,11 @@ from tests.aws.world import World
 
 FACTS = yaml.safe_load(Path(__file__).with_name("facts.yaml").read_text())
 PRICES = {
-    "free": "nothing, and an hour",
-    "cents": "some cents, and five hours",
-    "training": "some dollars for two trainings, and ten hours",
-    "campaign": "some dollars for two trainings and a campaign, and fifteen hours",
-    "days": "some dollars for four trainings and a campaign, and two days",
+    "free": "no dollar, an hour",
+    "cents": "a few cents, five hours",
+    "training": "a few dollars for two trainings, ten hours",
+    "campaign": "a few dollars for two trainings and a campaign, fifteen hours",
+    "days": "a few dollars for four trainings and a campaign, two days",
 }
 """The prices of questions, each with what all questions cost that are not more expensive."""
 

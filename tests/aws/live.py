@@ -10,7 +10,7 @@ from tests.aws.deploy import DATASETS, RESOURCES, Deployment
 from tests.aws.trial import Phase
 from tests.sample_data import sample_data
 
-PRICE = "some dollars for five trainings and a campaign, and ten hours"
+PRICE = "a few dollars for five trainings and a campaign, ten hours"
 LATER_ITEMS = re.compile(rb"film-(2\d\d|300)")
 """The items that are not in a smaller catalog. It has 199 of the 300 items of the sample data."""
 MOST_RESULTS = "200"

@@ -1,7 +1,9 @@
 """The result of a trial, as a page in Markdown that can be pasted into an issue.
 
 What AWS has answered is compared with what the emulator answers to the same questions. The answers
-of the emulator are in the folder `golden`, and tests keep them up to date.
+of the emulator are in the folder `golden`, and tests keep them up to date. LocalStack's library
+`localstack-snapshot` does not fit: it is a fixture of pytest that fails if a response differs from
+a recording, and we want all differences on a page.
 """
 
 import json
@@ -127,9 +129,9 @@ class Page:
             "boto3": metadata.version("boto3"),
             "Pulumi": f"CLI {read_output('pulumi', 'version')}, pulumi-aws {provider}",
             "region": self.account.region,
-            "trial": self.account.trial,
+            "name": self.account.trial,
             "time": f"{self.began:%Y-%m-%d %H:%M} UTC, {minutes:.0f} minutes",
-            "estimated price": self.price,
+            "estimated": self.price,
         }
 
 

@@ -36,7 +36,7 @@ def test_without_a_yes_nothing_is_done(trial, capsys, level, typed):
     assert trial(level) == 2
     read = {"sts:GetCallerIdentity", "personalize:ListSchemas"}
     assert {call["action"] for call in trial.emulator.calls()} == read
-    assert "It takes some " in capsys.readouterr().out
+    assert "We estimate: a few " in capsys.readouterr().out
     assert list(trial.folder.iterdir()) == []
 
 
@@ -48,14 +48,16 @@ def test_without_credentials_one_line_says_so(trial, capsys):
         trial.patch.delenv(name)
     assert trial("deploy") == 2
     assert capsys.readouterr().err == (
-        "error: Unable to locate credentials. Nothing was created.\n"
+        "error: Unable to locate credentials. Nothing was created; see docs/aws.md.\n"
     )
 
 
 def test_without_the_pulumi_cli_nothing_is_created(trial, capsys):
     trial.patch.setattr(program, "which", lambda _: None)
     assert trial("deploy", "--yes") == 2
-    assert capsys.readouterr().err == "error: pulumi is not on the PATH. Nothing was created.\n"
+    assert capsys.readouterr().err == (
+        "error: pulumi is not on the PATH. Nothing was created; see docs/aws.md.\n"
+    )
     assert list(trial.folder.iterdir()) == []
 
 
