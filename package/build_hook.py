@@ -1,7 +1,7 @@
 """Makes the links of README.md absolute when the package is built.
 
 An index shows the page without the repository around it, so a link like docs/cli.md would lead
-nowhere.
+nowhere. `docs/release_notes.py` does the same for the page of a release.
 """
 
 import re
@@ -20,15 +20,18 @@ class AbsoluteLinks(MetadataHookInterface):
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Set the description to README.md, with links to the files of the release."""
-        address = metadata["urls"]["Repository"]
-        tag = f"v{metadata['version']}"
-
-        def make_absolute(match: re.Match[str]) -> str:
-            before, path = match.groups()
-            # The page of a picture isn't a picture.
-            view = "raw" if path.endswith(PICTURES) else "blob"
-            return f"{before}{address}/{view}/{tag}/{path}"
-
         page = Path(self.root, "README.md").read_text(encoding="utf-8")
-        text = LINK.sub(make_absolute, page)
+        text = link_to_release(page, metadata["urls"]["Repository"], metadata["version"])
         metadata["readme"] = {"content-type": "text/markdown", "text": text}
+
+
+def link_to_release(text: str, address: str, version: str) -> str:
+    """Let the links of a page at the root of the repository lead to the files of a release."""
+
+    def make_absolute(match: re.Match[str]) -> str:
+        before, path = match.groups()
+        # The page of a picture isn't a picture.
+        view = "raw" if path.endswith(PICTURES) else "blob"
+        return f"{before}{address}/{view}/v{version}/{path}"
+
+    return LINK.sub(make_absolute, text)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from docs.address import read_address
+from docs.release_notes import notes
 from tests.package.plugin import ROOT
 from tests.package.release import USES
 from tests.package.test_schema import PROJECT
@@ -30,6 +31,11 @@ MANIFESTS = {"requirements.txt": "pip", "go.mod": "gomod", "package.json": "npm"
 """A file that pins packages -> how Dependabot calls them."""
 NOT_PINNED = re.compile(r"examples/|package/requirements")
 """An example is copied, and the plugin takes the requirements of the checkout."""
+
+
+def commands_of(job):
+    """Return the commands of a job in a workflow."""
+    return [step["run"] for step in job["steps"] if "run" in step]
 
 
 def test_the_changelog_begins_with_the_version():
@@ -69,7 +75,8 @@ def test_every_extra_is_tried_in_an_empty_environment():
 )
 def test_a_tag_that_the_files_do_not_describe_is_not_released(tag, address, problems):
     result = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "tests.package.release", tag, address],
+        # Without the site-packages, because the first job of the workflow installs nothing.
+        [sys.executable, "-S", "-m", "tests.package.release", tag, address],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -81,20 +88,29 @@ def test_a_tag_that_the_files_do_not_describe_is_not_released(tag, address, prob
 
 def test_the_check_is_the_one_that_people_run():
     (job,) = WORKFLOWS["check"]["jobs"].values()
-    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert commands_of(job) == [".ci/run"]
 
 
 def test_only_what_was_checked_and_built_is_published_without_a_password():
     jobs = WORKFLOWS["release"]["jobs"]
-    assert [job.get("needs") for job in jobs.values()] == [None, "check", "build", "publish"]
+    needs = {name: job.get("needs") for name, job in jobs.items()}
+    assert needs == {
+        "compare": None,
+        "check": "compare",
+        "build": "check",
+        "publish": "build",
+        "page": "publish",
+    }
     assert jobs["check"]["uses"] == "./.github/workflows/check.yml"
-    assert [
-        step["run"].split('"')[0].strip() for step in jobs["build"]["steps"] if "run" in step
-    ] == [
-        "python -m tests.package.release",
+    assert commands_of(jobs["compare"]) == [
+        'python -m tests.package.release "$GITHUB_REF_NAME" "$GITHUB_SERVER_URL/$GITHUB_REPOSITORY"'
+    ]
+    assert commands_of(jobs["build"]) == [
         "make dist",
+        ".venv/bin/python -m docs.release_notes > notes.md",
     ]
     assert {name: job["permissions"] for name, job in jobs.items()} == {
+        "compare": {"contents": "read"},
         "check": {"contents": "read"},
         "build": {"contents": "read"},
         "publish": {"id-token": "write"},
@@ -108,16 +124,40 @@ def test_only_what_was_checked_and_built_is_published_without_a_password():
     assert "secrets." not in (GITHUB / "workflows" / "release.yml").read_text()
 
 
-def test_the_schema_is_attached_to_the_page_of_the_release():
+def test_the_page_of_the_release_has_the_schema_as_a_file_and_the_changelog_as_its_text():
     jobs = WORKFLOWS["release"]["jobs"]
-    uploaded = [
-        step["with"]["path"] for step in jobs["build"]["steps"] if "path" in step.get("with", {})
+    uploaded = {
+        step["with"]["name"]: step["with"]["path"]
+        for step in jobs["build"]["steps"]
+        if "path" in step.get("with", {})
+    }
+    assert uploaded == {
+        "distributions": "dist/",
+        "schema": "package/schema.json",
+        "notes": "notes.md",
+    }
+    *downloads, attest, create = jobs["page"]["steps"]
+    assert [step["with"] for step in downloads] == [
+        {"name": "distributions", "path": "files/"},
+        {"name": "schema", "path": "files/"},
+        {"name": "notes"},
     ]
-    assert uploaded == ["dist/", "package/schema.json"]
-    download, attest, create = jobs["page"]["steps"]
-    assert download["with"] == {"path": "files/", "merge-multiple": True}
     assert attest["with"]["subject-path"] == "files/*"
-    assert create["run"].endswith(" files/*")
+    assert create["run"].endswith(" --notes-file notes.md files/*")
+
+
+def test_the_notes_are_the_section_of_the_version_with_links_to_the_files_of_the_release():
+    changelog = (
+        "# Changelog\n\n## 0.20\n\n- later\n\n"
+        "## 0.2\n\n- new ([what](docs/runs.md))\n\n### Before\n\n- [a](https://a.org)\n\n"
+        "## 0.1\n\n- old\n"
+    )
+    assert notes(changelog, "0.2", COPY) == (
+        f"- new ([what]({COPY}/blob/v0.2/docs/runs.md))\n\n### Before\n\n- [a](https://a.org)\n"
+    )
+    assert notes(changelog, "0.1", COPY) == "- old\n"
+    with pytest.raises(ValueError, match=r"^CHANGELOG\.md has no section '## 0\.3'$"):
+        notes(changelog, "0.3", COPY)
 
 
 def test_every_action_is_pinned_to_a_commit_with_its_version():
