@@ -3,6 +3,7 @@
 It runs against the emulator, on a clock that skips the waits. It does not prove how AWS answers.
 """
 
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -52,6 +53,14 @@ class Caller:
             sleep=self.sleep,
             virtual_environment=self.environment,
         )
+
+    def to_golden(self):
+        """Return the answers on the page, for the file to which those of AWS are compared."""
+        document = {
+            check.name: {"answer": check.answer, "responses": sorted(check.responses)}
+            for check in self.page.checks
+        }
+        return json.dumps(document, indent=1) + "\n"
 
     def sleep(self, seconds):
         """Let time pass for Personalize."""

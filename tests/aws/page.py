@@ -77,14 +77,6 @@ class Page:
         text = json.dumps(answer).replace(self.account.trial, "TRIAL")
         return json.loads(CHANGING.sub("*", mask(text)))
 
-    def to_golden(self):
-        """Return the answers as the emulator's, for the file to which others are compared."""
-        document = {
-            check.name: {"answer": check.answer, "responses": sorted(check.responses)}
-            for check in self.checks
-        }
-        return json.dumps(document, indent=1) + "\n"
-
     def render(self):
         """Return the page."""
         golden = json.loads((GOLDEN / f"{self.level}.json").read_text())

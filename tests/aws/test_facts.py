@@ -21,7 +21,7 @@ OTHERS = Switches(
 
 def test_golden_the_emulator_answers_each_question_and_nothing_is_left(trial, golden):
     assert trial("facts", "--price", "days", "--yes") == 0
-    golden("facts.json", trial.page.to_golden())
+    golden("facts.json", trial.to_golden())
     assert trial.count() == {}
 
 

@@ -51,7 +51,7 @@ def trial(warm, tmp_path, monkeypatch):
 @pytest.mark.parametrize("level", ["deploy", "run"])
 def test_golden_a_level_answers_as_recorded_and_nothing_is_left(trial, golden, level):
     assert trial(level, "--yes") == 0
-    Golden(GOLDEN, golden.update)(f"{level}.json", trial.page.to_golden())
+    Golden(GOLDEN, golden.update)(f"{level}.json", trial.to_golden())
     assert trial.count() == {}
 
 
