@@ -7,7 +7,7 @@ import warnings
 from io import TextIOWrapper
 from types import FrameType
 
-from retrain import IS_INSTALLED
+from retrain import IS_INSTALLED, get_install_command
 
 EXIT_UNUSABLE = 2
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -45,13 +45,11 @@ def _explain_missing_library(error: ImportError) -> str:
     The message names the Python interpreter, because the libraries are often installed for a
     different one.
     """
-    hint = (
-        "run `make demo` once, which installs everything into .venv, and then use .venv/bin/retrain"
-    )
-    if IS_INSTALLED:
-        hint = "install it with pip install 'personalize-retraining[cli]'"
     python = f"{sys.executable} (Python {platform.python_version()})"
-    return f"{python} cannot run retrain: {error}; {hint}\n"
+    message = f"{python} cannot run retrain: {error}; run `{get_install_command('cli')}`"
+    if not IS_INSTALLED:
+        message += ", and then use .venv/bin/retrain"
+    return f"{message}\n"
 
 
 def _exit_after_signal(signal_number: int, _frame: FrameType | None) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import platform
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -148,23 +149,27 @@ def test_exactly_the_commands_that_ask_a_question_have_yes(name):
     assert ("yes" in inspect.signature(function).parameters) == asks
 
 
+IN_THE_CHECKOUT = f"make -C {shlex.quote(str(ROOT))} install"
+
+
 @pytest.mark.parametrize(
-    "is_installed, packages",
+    "is_installed, command",
     [
-        (True, "'personalize-retraining[emulator]'"),
-        (False, "--require-hashes -r requirements.txt -r requirements-dev.txt"),
+        (True, "'/our venv/bin/python' -m pip install 'personalize-retraining[emulator]'"),
+        (False, IN_THE_CHECKOUT),
     ],
 )
 def test_without_the_emulators_libraries_a_command_says_how_to_install_them(
-    monkeypatch, capsys, is_installed, packages
+    monkeypatch, capsys, is_installed, command
 ):
-    monkeypatch.setattr(libraries, "IS_INSTALLED", is_installed)
+    monkeypatch.setattr(retrain, "IS_INSTALLED", is_installed)
+    monkeypatch.setattr(sys, "executable", "/our venv/bin/python")
     monkeypatch.setattr(
         libraries, "find_spec", {"awslambdaric": 1, "implicit": 1, "ministack": 1}.get
     )
     assert [cli.main(["rehearse"]), cli.main(["emulate"])] == [2, 2]
 
-    message = f"this command needs hypercorn; install them with pip install {packages}\n"
+    message = f"this command needs hypercorn; run `{command}`\n"
     assert capsys.readouterr().err == message * 2
 
 
@@ -208,14 +213,11 @@ def test_help_that_nobody_reads_any_more_is_no_error(closed_output):
 @pytest.mark.parametrize(
     "is_installed, way_out",
     [
+        (False, f"run `{IN_THE_CHECKOUT}`, and then use .venv/bin/retrain"),
         (
-            False,
-            (
-                "run `make demo` once, which installs everything into .venv, and then use "
-                ".venv/bin/retrain"
-            ),
+            True,
+            f"run `{shlex.quote(sys.executable)} -m pip install 'personalize-retraining[cli]'`",
         ),
-        (True, "install it with pip install 'personalize-retraining[cli]'"),
     ],
 )
 def test_a_python_without_the_requirements_gets_one_line(tmp_path, is_installed, way_out):
