@@ -60,7 +60,7 @@ test: $(READY) ## run the tests
 
 check: lint types test ## run lint, types and tests: all of it has to pass before a commit
 
-engine: $(READY) ## run the program on the real Pulumi engine (builds a missing CLI once, with Go)
+engine: $(READY) ## run the program on the real Pulumi engine (builds the CLI once, with Go)
 	@$(BIN)/python tests/engine/cli/tools.py >/dev/null; case $$? in \
 		0) $(BIN)/python -m pytest -n 3 --quiet tests/engine ;; \
 		3) echo "the tests of the engine are skipped" ;; \

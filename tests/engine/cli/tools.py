@@ -1,4 +1,4 @@
-"""Finds the Pulumi CLI, or builds it from its Go module into a cache outside the checkout.
+"""Builds the Pulumi CLI from its Go module into a cache outside the checkout, or finds one.
 
     python tests/engine/cli/tools.py
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -36,7 +37,7 @@ EXIT_CODE_MISSING = 3
 
 
 class MissingError(Exception):
-    """Neither the CLI nor Go to build it is on the PATH."""
+    """Neither Go to build the CLI nor a usable CLI is on the PATH."""
 
 
 class BuildError(Exception):
@@ -46,13 +47,35 @@ class BuildError(Exception):
 def folders() -> list[Path]:
     """Return the folders that must be at the start of the PATH, in this order.
 
-    The CLI on the PATH is used if its language hosts are beside it, as in the release archive.
-    Otherwise the CLI is built, once per machine. Raises MissingError or BuildError.
+    The pinned CLI is built, once per machine, because the tests may fail with another version. A
+    machine of the code host, for example, has a CLI that nobody has tried. Without Go, the CLI on
+    the PATH has to do. Raises MissingError or BuildError.
+    """
+    try:
+        return [_cached_cli(), MODULE / "bin", PROVIDER]
+    except MissingError:
+        if not _has_usable_cli():
+            raise
+        return [PROVIDER]
+
+
+def _has_usable_cli() -> bool:
+    """Tell if the CLI on the PATH is complete, and not older than Pulumi.yaml requires.
+
+    It is complete if its language hosts are beside it, as in the release archive. An older CLI does
+    not read the requirement, so the tests would fail for unknown reasons.
     """
     cli = shutil.which("pulumi")
-    if cli and (Path(cli).resolve().parent / "pulumi-language-python").exists():
-        return [PROVIDER]
-    return [_cached_cli(), MODULE / "bin", PROVIDER]
+    if cli is None or not (Path(cli).resolve().parent / "pulumi-language-python").exists():
+        return False
+
+    _, _, requirement = (ROOT / "Pulumi.yaml").read_text().partition("requiredPulumiVersion")
+    return _parse_version(_run([cli, "version"], MODULE)) >= _parse_version(requirement)
+
+
+def _parse_version(text: str) -> tuple[int, ...]:
+    """Return the first version in a text, such as (3, 219, 0)."""
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
 
 
 def _cached_cli() -> Path:
@@ -78,8 +101,9 @@ def _build(folder: Path) -> None:
     go = shutil.which("go")
     if go is None:
         raise MissingError(
-            "neither the Pulumi CLI nor Go is on the PATH; install the CLI "
-            "(https://www.pulumi.com/docs/install/), or Go to build it (https://go.dev/doc/install)"
+            "neither Go nor a new enough Pulumi CLI with its language hosts is on the PATH; "
+            "install Go to build the CLI (https://go.dev/doc/install), or the CLI "
+            "(https://www.pulumi.com/docs/install/)"
         )
     print(
         "building the Pulumi CLI from its Go module (once per machine; some minutes)",
@@ -105,7 +129,7 @@ def _build(folder: Path) -> None:
 
 
 def _run(command: list[str], folder: Path) -> str:
-    """Return the output of a Go command. Raises BuildError if it fails."""
+    """Return the output of a command. Raises BuildError if it fails."""
     process = subprocess.run(  # noqa: S603
         command,
         cwd=folder,
