@@ -174,7 +174,8 @@ def _list_deploy_commands(stack_name: str, group_arn: str) -> dict[str, list[str
 
     return {
         f"It has everything that stack {stack_name} names, and newer exports for the next run. "
-        "Keep the state of Pulumi in a new folder": [state],
+        "Keep the state of Pulumi in a new folder. For the stacks of an earlier emulator, keep its "
+        "line instead, and create everything again with `pulumi up --refresh`": [state],
         "Deploy the stack": [f"pulumi stack init {stack_name}", f"pulumi up -s {stack_name}"],
         "Or adopt the dataset group, and go on as in docs/rehearsal.md": [
             f"retrain adopt --stack {new_stack} --dataset-group-arn {group_arn}"

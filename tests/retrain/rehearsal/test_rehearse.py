@@ -294,6 +294,7 @@ def test_emulate_prints_how_to_deploy(emulator, monkeypatch, capsys):
     (state,) = (line for line in lines[:up] if line.startswith("export PULUMI_BACKEND_URL="))
     folder = state.removeprefix("export PULUMI_BACKEND_URL=file://").split()[0]
     assert Path(folder).is_dir(), "a second shell with this line finds the same stack"
+    assert "For the stacks of an earlier emulator, keep its line instead" in err
     assert state.endswith(" PULUMI_CONFIG_PASSPHRASE="), "nobody has to log in to a backend"
     assert "retrain adopt --stack prod --dataset-group-arn arn:group" in lines
 
