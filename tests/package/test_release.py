@@ -189,6 +189,14 @@ def test_dependabot_updates_every_file_that_pins_something():
     assert watched == {*pinned, ("github-actions", "/")}
 
 
+def test_the_labels_of_the_issue_forms_are_listed_for_whoever_publishes_the_repository():
+    forms = [yaml.safe_load(path.read_text()) for path in GITHUB.glob("ISSUE_TEMPLATE/*.yml")]
+    labels = sorted(label for form in forms for label in form.get("labels", ()))
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    (listed,) = re.findall(r"Create the labels of the issue forms, .*: (.*)\.$", page, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", listed) == labels
+
+
 def test_an_issue_asks_for_what_an_answer_needs():
     forms = [
         yaml.safe_load(path.read_text())
