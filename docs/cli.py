@@ -85,7 +85,7 @@ Before the deployment it examines the caller, the data, the policies and the key
 also runs `pulumi preview --refresh`, which changes nothing, and lists what was deleted or changed
 by hand, and what is not deployed yet, each with its old and its new value. On the emulator that
 takes 4 to 5 seconds. `pulumi up --refresh` brings back and sets back all of it. `pulumi up` alone
-compares with the state of the stack, so it would mend nothing.
+compares with the state of the stack, so it would change nothing back.
 
 The comparison needs the Pulumi CLI, the file and the passphrase of the stack, and the right to read
 every resource. If something of this is missing, that is a problem (exit code 1), and `doctor` only
