@@ -4,6 +4,7 @@ It runs against the emulator, on a clock that skips the waits. It does not prove
 """
 
 import json
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -34,6 +35,8 @@ class Caller:
     """The virtual environment of the stack."""
 
     def __init__(self, emulator, folder, patch):
+        # A shell lets what it starts in the background ignore Ctrl-C, also these tests.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self.emulator = emulator
         self.folder = folder
         self.file = folder / "aws.md"
