@@ -46,7 +46,7 @@ RUN_BY = {
     "retrain watch --run": ("retrain", "--run "),
 }
 """Command -> the folder of the tests that run it, and a text in one of these tests."""
-ONLY_NAMED = {"pulumi package publish"}
+ONLY_NAMED = {"pulumi package publish", "pulumi cancel"}
 """Commands that a page only writes about."""
 
 
