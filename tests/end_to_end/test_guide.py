@@ -238,7 +238,7 @@ def test_a_deleted_campaign_is_created_again(paste, films):
     eventually(lambda: campaigns(films), lambda arns: campaign not in arns)
 
     name = campaign.rpartition("/")[2]
-    printed = json.loads(paste("A campaign was deleted", CAMPAIGN=name, VERSION=served))
+    printed = json.loads(paste("A campaign was deleted", CAMPAIGN=name, VERSION=served, TPS=1))
     assert printed["campaignArn"] == campaign
     eventually(films.served_version, lambda version: version == served)
 
